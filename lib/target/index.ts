@@ -1,0 +1,13 @@
+export type { AccessDirectory, HostView, LunAssignment } from './access.ts';
+export type { ConnectionPort } from './connection-port.ts';
+export { NodeCounters } from './counters.ts';
+export { defaultTargetLimits, targetLimits } from './limits.ts';
+export type { TargetLimits } from './limits.ts';
+export { PORTAL_GROUP_TAG } from './node-options.ts';
+export type { NodeEvents, TargetNodeOptions, TargetPortal } from './node-options.ts';
+export { OutboxBatch } from './outbox.ts';
+export type { Releasable } from './outbox.ts';
+export type { ConnectionInfo, SessionInfo } from './session-info.ts';
+export { TargetConnection } from './target-connection.ts';
+export { TargetNode } from './target-node.ts';
+export { TargetSession } from './target-session.ts';
