@@ -3,7 +3,6 @@
  * copied once, from the received chunk into the task's transfer buffer, as it arrives.
  */
 import {
-  AhsType,
   BHS_BYTES,
   FINAL_BIT,
   READ_BIT,
@@ -11,6 +10,7 @@ import {
   RejectReason,
   TASK_ATTRIBUTE_MASK,
   WRITE_BIT,
+  readCommandAhs,
 } from '../iscsi/index.ts';
 import type { PduFramer } from '../iscsi/index.ts';
 import type { SenseReason } from '../scsi/index.ts';
@@ -22,7 +22,6 @@ import { TaskPhase } from './target-task.ts';
 import type { TargetTask } from './target-task.ts';
 
 const ATTRIBUTE_MAX = 4;
-const BIDIRECTIONAL_AHS_BYTES = 5;
 
 export class CommandPath {
   readonly #connection: TargetConnection;
@@ -52,7 +51,13 @@ export class CommandPath {
     const task = this.#take(session, header, at, immediate);
     if (task === undefined) return;
     task.cmdSn = cmdSn;
-    this.#fill(task, header, at, ahsBytes);
+    this.#fill(task, header, at);
+    const ahs = header.subarray(at + BHS_BYTES, at + BHS_BYTES + ahsBytes);
+    if (ahsBytes > 0 && !this.#additionalHeaders(task, ahs)) {
+      session.dropTask(task);
+      connection.reject(RejectReason.invalidPduField, header, at);
+      return;
+    }
     this.#current = task;
     this.#currentIsCommand = true;
     this.#currentDataBytes = dataBytes;
@@ -84,7 +89,7 @@ export class CommandPath {
     return task;
   }
 
-  #fill(task: TargetTask, header: Buffer, at: number, ahsBytes: number): void {
+  #fill(task: TargetTask, header: Buffer, at: number): void {
     const { scsi } = task;
     const flags = header[at + 1]!;
     const expected = header.readUInt32BE(at + 20);
@@ -100,29 +105,21 @@ export class CommandPath {
     task.expectedBytes = expected;
     scsi.expectedOutBytes = (flags & WRITE_BIT) !== 0 ? expected : 0;
     scsi.expectedInBytes = (flags & READ_BIT) !== 0 && scsi.expectedOutBytes === 0 ? expected : 0;
-    if (ahsBytes > 0)
-      this.#additionalHeaders(task, header, at + BHS_BYTES, at + BHS_BYTES + ahsBytes);
   }
 
-  /** Extended CDB and bidirectional read length (§11.2.2); an unknown or broken AHS is passed over. */
-  #additionalHeaders(task: TargetTask, header: Buffer, start: number, end: number): void {
+  /** Extended CDB and bidirectional read length (§11.2.2). @returns false where an AHS can't be read. */
+  #additionalHeaders(task: TargetTask, ahs: Buffer): boolean {
     const { scsi } = task;
-    for (let at = start; at + 4 <= end;) {
-      const lengthBytes = header.readUInt16BE(at);
-      const type = header[at + 2]! & 0x3f;
-      const next = at + 3 + lengthBytes;
-      if (lengthBytes < 1 || next > end) return;
-      if (type === AhsType.extendedCdb && 16 + lengthBytes - 1 <= CDB_BYTES_MAX) {
-        scsi.cdb = Buffer.concat([scsi.cdb.subarray(0, 16), header.subarray(at + 4, next)]);
-        scsi.cdbBytes = scsi.cdb.length;
-      } else if (
-        type === AhsType.bidirectionalReadLength &&
-        lengthBytes === BIDIRECTIONAL_AHS_BYTES
-      ) {
-        scsi.expectedInBytes = header.readUInt32BE(at + 4);
-      }
-      at = start + ((next - start + 3) & ~3);
+    const extension = readCommandAhs(ahs);
+    if (typeof extension === 'string') return false;
+    const { cdbRest, expectedReadLengthBytes } = extension;
+    if (scsi.cdbBytes + cdbRest.length > CDB_BYTES_MAX) return false;
+    if (cdbRest.length > 0) {
+      scsi.cdb = Buffer.concat([scsi.cdb, cdbRest]);
+      scsi.cdbBytes = scsi.cdb.length;
     }
+    if (expectedReadLengthBytes !== undefined) scsi.expectedInBytes = expectedReadLengthBytes;
+    return true;
   }
 
   /** An early command keeps its immediate data aside: it may not touch its unit before its turn. */

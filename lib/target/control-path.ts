@@ -110,6 +110,13 @@ export class ControlPath {
     });
   }
 
+  /** A NOP-In that wants no answer: it only carries ExpCmdSN and MaxCmdSN. */
+  showWindow(): void {
+    const connection = this.#connection;
+    const { statSn } = connection;
+    sendControl(connection, nopIn, { initiatorTaskTag: RESERVED_TAG, statSn });
+  }
+
   // ------------------------------------------------------------------ task management
 
   #taskManagement(request: TaskManagementRequest): void {

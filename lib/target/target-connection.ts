@@ -245,6 +245,11 @@ export class TargetConnection implements PduSink {
     this.#control.ping();
   }
 
+  /** Shows the peer the command window now. */
+  showWindow(): void {
+    this.#control.showWindow();
+  }
+
   /** Asks the peer to log out within `seconds`. */
   requestLogout(seconds: number): void {
     this.#control.requestLogout(seconds);

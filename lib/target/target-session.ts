@@ -173,6 +173,15 @@ export class TargetSession {
     if (task.scsi.buffer !== null) task.scsi.buffer.release();
     task.reset();
     this.#free.push(task);
+    this.#reopenWindow();
+  }
+
+  /** A window that was shown closed and has room again is told, for no response may be on its way to tell it (§4.2.2.1). */
+  #reopenWindow(): void {
+    const closed = serialBefore(this.#maxCmdSn, this.expCmdSn);
+    if (!closed || this.ending) return;
+    const [connection] = this.connections.values();
+    connection?.showWindow();
   }
 
   #taskDone(task: TargetTask): void {
