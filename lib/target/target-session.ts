@@ -56,6 +56,7 @@ export class TargetSession {
   readonly #fences: { readonly cmdSn: number; readonly run: () => void }[] = [];
   readonly #free: TargetTask[] = [];
   #slots = 0;
+  #reopening = false;
   readonly #onTaskDone = (scsi: ScsiTask): void => this.#taskDone(scsi.owner as TargetTask);
 
   constructor(options: {
@@ -179,9 +180,14 @@ export class TargetSession {
   /** A window that was shown closed and has room again is told, for no response may be on its way to tell it (§4.2.2.1). */
   #reopenWindow(): void {
     const closed = serialBefore(this.#maxCmdSn, this.expCmdSn);
-    if (!closed || this.ending) return;
-    const [connection] = this.connections.values();
-    connection?.showWindow();
+    if (!closed || this.#reopening) return;
+    this.#reopening = true;
+    // once for all tasks that end in this turn
+    queueMicrotask(() => {
+      this.#reopening = false;
+      const [connection] = this.connections.values();
+      if (!this.ending) connection?.showWindow();
+    });
   }
 
   #taskDone(task: TargetTask): void {
