@@ -136,11 +136,19 @@ export class CommandPath {
       },
     };
     task.session.hold(task.cmdSn, held);
-    this.#connection.onPduComplete(() => {
+    this.#connection.onPduComplete((dataDigestOk) => {
       held.complete = true;
+      if (!dataDigestOk) held.deliver = () => this.#failUnread(task);
       task.session.deliverHeld();
     });
     this.#current = null;
+  }
+
+  /** Its immediate data came damaged: it ends in its turn, without having touched its unit. */
+  #failUnread(task: TargetTask): void {
+    task.phase = TaskPhase.collecting;
+    const { node } = task.session;
+    if (node.scsi.prepare(task.scsi)) node.scsi.fail(task.scsi, 'protocolServiceCrcError');
   }
 
   #begin(task: TargetTask, dataBytes: number): void {

@@ -49,16 +49,16 @@ export class ResponsePath {
     this.#connection.wake();
   }
 
-  /** Residual count and flags by RFC 7143 §11.4.5: what the CDB wants against what the initiator expects. */
+  /** Residual count and flags by RFC 7143 §11.4.5: what the CDB wants, or what moved, against what was expected. */
   #residual(task: TargetTask, sendBytes: number): void {
-    const { scsi } = task;
-    let difference: number;
-    if (scsi.status === ScsiStatus.good || scsi.status === ScsiStatus.conditionMet) {
-      const wanted = scsi.dataOutBytes > 0 ? scsi.dataOutBytes : scsi.dataInBytes;
-      difference = wanted - task.expectedBytes;
-    } else {
-      const moved = scsi.dataOutBytes > 0 ? task.receivedOutBytes : sendBytes;
-      difference = Math.min(moved, task.expectedBytes) - task.expectedBytes;
+    const { scsi, expectedBytes } = task;
+    const isWrite = scsi.dataOutBytes > 0;
+    const wantedBytes = isWrite ? scsi.dataOutBytes : scsi.dataInBytes;
+    const done = scsi.status === ScsiStatus.good || scsi.status === ScsiStatus.conditionMet;
+    let difference = wantedBytes - expectedBytes;
+    if (!done && difference <= 0) {
+      const movedBytes = isWrite ? task.receivedOutBytes : sendBytes;
+      difference = Math.min(movedBytes, expectedBytes) - expectedBytes;
     }
     this.#residualFlags = difference > 0 ? OVERFLOW_BIT : difference < 0 ? UNDERFLOW_BIT : 0;
     this.#residualBytes = Math.abs(difference);

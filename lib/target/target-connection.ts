@@ -64,7 +64,7 @@ export class TargetConnection implements PduSink {
   #dataBytes = 0;
   #controlData: Buffer | null = null;
   readonly #header = Buffer.alloc(BHS_BYTES);
-  #onComplete: (() => void) | null = null;
+  #onComplete: ((dataDigestOk: boolean) => void) | null = null;
 
   constructor(node: TargetNode, port: ConnectionPort) {
     this.node = node;
@@ -130,8 +130,8 @@ export class TargetConnection implements PduSink {
     sendControl(this, reject, { reason, statSn: this.takeStatSn() }, copy);
   }
 
-  /** Calls once the PDU being received is complete. */
-  onPduComplete(then: (() => void) | null): void {
+  /** Calls once the PDU being received is complete, before its command goes on. */
+  onPduComplete(then: ((dataDigestOk: boolean) => void) | null): void {
     this.#onComplete = then;
   }
 
@@ -192,6 +192,11 @@ export class TargetConnection implements PduSink {
       this.node.counters.digestErrors++;
       this.reject(RejectReason.dataDigestError, this.#header, 0);
     }
+    if (this.#onComplete !== null) {
+      const complete = this.#onComplete;
+      this.#onComplete = null;
+      complete(dataDigestOk);
+    }
     if (this.#toCommands) {
       this.#commands.onPduEnd(dataDigestOk);
       this.session?.deliverHeld();
@@ -199,11 +204,6 @@ export class TargetConnection implements PduSink {
       if (dataDigestOk) this.#control.onPdu(this.#header, this.#controlData ?? EMPTY);
     } else {
       this.#login.onPdu(this.#header, this.#controlData ?? EMPTY);
-    }
-    if (this.#onComplete !== null) {
-      const complete = this.#onComplete;
-      this.#onComplete = null;
-      complete();
     }
     if (this.#dataBytes > 0) this.#controlData = null;
   }
