@@ -10,7 +10,10 @@ const DECIMAL_DIGITS_MAX = 20;
 const fromHex = (digits: string): Buffer =>
   Buffer.from(digits.length % 2 === 0 ? digits : `0${digits}`, 'hex');
 
-/** @returns undefined where the text is no constant, or stands for no byte or for more than `bytesMax`. */
+/**
+ * @returns undefined where the text is no constant, or stands for no byte or for more than
+ * `bytesMax`.
+ */
 export function parseBinary(text: string, bytesMax: number): Buffer | undefined {
   // the longest spelling is hex, so nothing longer is worth looking at
   if (text.length > PREFIX_CHARACTERS + 2 * bytesMax) return undefined;

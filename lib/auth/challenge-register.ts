@@ -1,6 +1,6 @@
 /**
- * The challenges that one side has sent and not yet seen the end of, over all its connections: a peer that hands one of
- * them back wants us to compute its answer. @source RFC 7143 §9.2.1
+ * The challenges that one side has sent and not yet seen the end of, over all its connections: a
+ * peer that hands one of them back wants us to compute its answer. @source RFC 7143 §9.2.1
  */
 import type { Random } from '../base/index.ts';
 

@@ -1,6 +1,7 @@
 /**
- * The target's end of CHAP: checks the initiator and, asked to, proves the target in turn. Unknown user, wrong secret
- * and unknown host take the same steps and the same time. @source RFC 7143 §12.1.3, §9.2.1; RFC 1994
+ * The target's end of CHAP: checks the initiator and, asked to, proves the target in turn. Unknown
+ * user, wrong secret and unknown host take the same steps and the same time. @source RFC 7143
+ * §12.1.3, §9.2.1; RFC 1994
  */
 import type { AuthMethod, AuthPair, AuthStep, ChapCredentials } from './auth-method.ts';
 import { formatHex, parseByte } from './binary-value.ts';

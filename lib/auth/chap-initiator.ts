@@ -1,4 +1,7 @@
-/** The initiator's end of CHAP: proves itself and, where told to, has the target prove itself. @source RFC 7143 §12.1.3 */
+/**
+ * The initiator's end of CHAP: proves itself and, where told to, has the target prove itself.
+ * @source RFC 7143 §12.1.3
+ */
 import type { AuthMethod, AuthPair, AuthStep, ChapCredentials } from './auth-method.ts';
 import { formatHex, parseByte } from './binary-value.ts';
 import { chapAlgorithms, chapResponse } from './chap-algorithm.ts';
@@ -39,6 +42,11 @@ export class ChapInitiator implements AuthMethod {
   /** Is our response on its way, so that the stage may end? */
   get answered(): boolean {
     return this.#answered;
+  }
+
+  /** The hash that the target has chosen; null before. */
+  get algorithm(): ChapAlgorithm | null {
+    return this.#algorithm ?? null;
   }
 
   /** First keys, once the target has chosen CHAP. */

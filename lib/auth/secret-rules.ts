@@ -7,7 +7,10 @@ export const SECRET_BYTES_MIN = 12;
 export const SECRET_BYTES_MAX = 255;
 export const USER_BYTES_MAX = 255;
 
-/** @returns what is wrong with a secret, in words for an operator, or undefined. Never the secret itself. */
+/**
+ * @returns what is wrong with a secret, in words for an operator, or undefined. Never the secret
+ * itself.
+ */
 export function checkSecret(secret: string): string | undefined {
   const lengthBytes = Buffer.byteLength(secret, 'utf8');
   if (lengthBytes < SECRET_BYTES_MIN) {
@@ -19,7 +22,10 @@ export function checkSecret(secret: string): string | undefined {
   return secret.includes('\0') ? 'a CHAP secret holds no zero byte' : undefined;
 }
 
-/** @returns what is wrong with the credentials of a host and, where it is to check us too, with ours for it. */
+/**
+ * @returns what is wrong with the credentials of a host and, where it is to check us too, with ours
+ * for it.
+ */
 export function checkCredentials(
   chap: ChapCredentials,
   mutual: ChapCredentials | null = null,

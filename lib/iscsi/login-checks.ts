@@ -44,15 +44,24 @@ const outOfStage: Check = ({ currentStage }, _data, { state }) =>
 const badTransit: Check = ({ transit, currentStage, nextStage }) =>
   transit && (transitEvent(nextStage) === undefined || nextStage <= currentStage);
 
+const tooLate: Check = (_request, _data, { state }) =>
+  state === 'admitting' || state === 'fullFeature';
+
 // prettier-ignore
 const checks: readonly CheckRow[] = [
-  { fails: ({ opcode }) => opcode !== Opcode.loginRequest, status: invalidDuringLogin, reason: 'a PDU other than Login Request during login' },
-  { fails: (_request, _data, { state }) => state === 'admitting' || state === 'fullFeature', status: invalidDuringLogin, reason: 'a Login Request behind the last one' },
-  { fails: ({ versionMin }) => versionMin > ISCSI_VERSION, status: unsupportedVersion, reason: 'only version 0 is spoken here' },
-  { fails: (_request, _data, { requests }) => requests > LOGIN_REQUESTS_MAX, status: initiatorError, reason: 'too many login requests' },
-  { fails: (_request, data) => data.length > LOGIN_SEGMENT_BYTES, status: initiatorError, reason: 'the data segment is longer than 8192 bytes' },
-  { fails: ({ transit, continued }) => transit && continued, status: initiatorError, reason: 'T and C are both set' },
-  { fails: changesIdentity, status: initiatorError, reason: 'ISID, TSIH, CID or CmdSN changes in the middle of the login' },
+  { fails: ({ opcode }) => opcode !== Opcode.loginRequest, status: invalidDuringLogin,
+    reason: 'a PDU other than Login Request during login' },
+  { fails: tooLate, status: invalidDuringLogin, reason: 'a Login Request behind the last one' },
+  { fails: ({ versionMin }) => versionMin > ISCSI_VERSION, status: unsupportedVersion,
+    reason: 'only version 0 is spoken here' },
+  { fails: (_request, _data, { requests }) => requests > LOGIN_REQUESTS_MAX, status: initiatorError,
+    reason: 'too many login requests' },
+  { fails: (_request, data) => data.length > LOGIN_SEGMENT_BYTES, status: initiatorError,
+    reason: 'the data segment is longer than 8192 bytes' },
+  { fails: ({ transit, continued }) => transit && continued, status: initiatorError,
+    reason: 'T and C are both set' },
+  { fails: changesIdentity, status: initiatorError,
+    reason: 'ISID, TSIH, CID or CmdSN changes in the middle of the login' },
   { fails: outOfStage, status: initiatorError, reason: 'CSG is not the stage that the login is in' },
   { fails: badTransit, status: initiatorError, reason: 'NSG is not a later stage' },
 ];

@@ -1,4 +1,7 @@
-/** The keys by which an initiator says who it is and what it wants, in its first login request. @source RFC 7143 §6.3.1 */
+/**
+ * The keys by which an initiator says who it is and what it wants, in its first login request.
+ * @source RFC 7143 §6.3.1
+ */
 import { SIMPLE_VALUE_BYTES_MAX } from './limits.ts';
 import { LoginStatus } from './login-status.ts';
 import type { LoginClaim, LoginPortal, LoginRefusal } from './login-types.ts';

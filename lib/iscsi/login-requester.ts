@@ -1,13 +1,14 @@
 /**
- * The initiator's side of one connection's login: security stage, operational stage, as many rounds as the target wants,
- * then the parameters of the connection. Sans-I/O; time limits are the owner's. @source RFC 7143 §6.3, §11.12, §11.13
+ * The initiator's side of one connection's login: security stage, operational stage, as many rounds
+ * as the target wants, then the parameters of the connection. Sans-I/O; time limits are the
+ * owner's. @source RFC 7143 §6.3, §11.12, §11.13
  */
 import { ChapInitiator } from '../auth/index.ts';
-import type { ChallengeRegister, ChapIdentity } from '../auth/index.ts';
+import type { ChallengeRegister, ChapAlgorithm, ChapIdentity } from '../auth/index.ts';
 import { assert } from '../base/index.ts';
 import { decode, encode, serialAdd } from '../wire/index.ts';
 import { LoginStage } from './codes.ts';
-import { LOGIN_REQUESTS_MAX, LOGIN_SEGMENT_BYTES, NEGOTIATION_TEXT_BYTES_MAX } from './limits.ts';
+import { LOGIN_ANSWER_BYTES_MAX, LOGIN_REQUESTS_MAX, LOGIN_SEGMENT_BYTES } from './limits.ts';
 import { LoginError, refusedBy } from './login-error.ts';
 import type { LoginErrorKind } from './login-error.ts';
 import { nextLoginState, stageOf, transitEvent } from './login-states.ts';
@@ -33,7 +34,10 @@ export interface LoginRequesterOptions {
   /** 0: a new session; otherwise the connection joins that one. */
   readonly tsih: number;
   readonly cid: number;
-  /** CmdSN that the first command of a new session will have; the session's next where one is joined. */
+  /**
+   * CmdSN that the first command of a new session will have; the session's next where one is
+   * joined.
+   */
   readonly cmdSn: number;
   readonly initiatorTaskTag?: number;
   readonly local: LocalParameters;
@@ -75,7 +79,7 @@ export class LoginRequester {
   readonly #options: LoginRequesterOptions;
   readonly #negotiation: OperationalNegotiation;
   readonly #chap: ChapInitiator | null;
-  readonly #incoming = new IncomingText(NEGOTIATION_TEXT_BYTES_MAX);
+  readonly #incoming = new IncomingText(LOGIN_ANSWER_BYTES_MAX);
   readonly #outgoing = new OutgoingText();
   readonly #extra = new Map<string, string>();
   /** Keys of the target that are no answers: alias, portal group tag, address. */
@@ -104,6 +108,14 @@ export class LoginRequester {
 
   get state(): LoginState {
     return this.#state;
+  }
+
+  /**
+   * The hash that the target has chosen; null before, and without CHAP. Some targets name a hash
+   * that they then can't compute and end with status 0200h: the same login may succeed with MD5.
+   */
+  get chapAlgorithm(): ChapAlgorithm | null {
+    return this.#chap?.algorithm ?? null;
   }
 
   /** The first request. */
@@ -167,7 +179,7 @@ export class LoginRequester {
   }
 
   #checkResponse(response: LoginResponse): void {
-    const { isid, initiatorTaskTag = 0, tsih } = this.#options;
+    const { isid, initiatorTaskTag = 0 } = this.#options;
     const expected = stageOf(this.#state);
     if (response.opcode !== Opcode.loginResponse) {
       throw fault('protocol', 'the target sent another PDU than a Login Response');
@@ -178,7 +190,6 @@ export class LoginRequester {
     // everything but the status is reserved in a refusal
     if (response.status !== 0) return;
     if (!response.isid.equals(isid)) throw fault('protocol', 'the target answers another ISID');
-    if (tsih !== 0 && response.tsih !== tsih) throw fault('protocol', 'the TSIH is another one');
     if (response.currentStage !== expected) throw fault('protocol', 'the target changes the stage');
     if (response.transit && response.continued) throw fault('protocol', 'T and C are both set');
     if (response.transit && !this.#wantsTransit) {
@@ -270,6 +281,9 @@ export class LoginRequester {
     const unmet = this.#negotiation.unmet();
     if (unmet !== undefined) throw fault('negotiation', `no common value for ${unmet}`);
     if (response.tsih === 0) throw fault('protocol', 'the target gave the session no TSIH');
+    if (this.#options.tsih !== 0 && response.tsih !== this.#options.tsih) {
+      throw fault('protocol', 'the target put the connection into another session');
+    }
     this.#chap?.end();
     this.#state = 'fullFeature';
     const { tsih, expCmdSn, maxCmdSn } = response;
@@ -318,7 +332,10 @@ export class LoginRequester {
   }
 }
 
-/** A one-way login doesn't authenticate the target, so that a target that asks for nothing is as good. */
+/**
+ * A one-way login doesn't authenticate the target, so that a target that asks for nothing is as
+ * good.
+ */
 function methodsFor(chap: ChapIdentity | null): string {
   if (chap === null) return Answer.none;
   return chap.mutual === null ? `CHAP,${Answer.none}` : 'CHAP';

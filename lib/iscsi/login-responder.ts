@@ -1,6 +1,7 @@
 /**
- * The target's side of one connection's login: takes login requests, returns responses and, in the end, a session that
- * may begin. Sans-I/O; time limits are the owner's. @source RFC 7143 §6.3, §11.12, §11.13
+ * The target's side of one connection's login: takes login requests, returns responses and, in the
+ * end, a session that may begin. Sans-I/O; time limits are the owner's. @source RFC 7143 §6.3,
+ * §11.12, §11.13
  */
 import type { ChallengeRegister } from '../auth/index.ts';
 import { assert } from '../base/index.ts';
@@ -109,8 +110,8 @@ export class LoginResponder {
   }
 
   /**
-   * The owner lets the session begin, after `admit`. `window` where the connection joined a session.
-   * Does nothing where the login has ended in between.
+   * The owner lets the session begin, after `admit`. `window` where the connection joined a
+   * session. Does nothing where the login has ended in between.
    */
   admitted(given: { readonly tsih: number; readonly window?: CommandWindow }): LoginAction[] {
     if (this.#state === 'closed') return [];
@@ -318,7 +319,10 @@ export class LoginResponder {
     return { kind: 'send', header, data };
   }
 
-  /** A login doesn't advance CmdSN, so that the first command has the login's. @source RFC 7143 §11.12.8 */
+  /**
+   * A login doesn't advance CmdSN, so that the first command has the login's. @source RFC 7143
+   * §11.12.8
+   */
   #window(): CommandWindow {
     const joined = this.#party?.access.sessionWindow?.();
     if (joined !== undefined) return joined;

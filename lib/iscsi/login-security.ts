@@ -1,4 +1,7 @@
-/** The security stage on the target's side: choice of the method and the exchange it drives. @source RFC 7143 §12.1 */
+/**
+ * The security stage on the target's side: choice of the method and the exchange it drives. @source
+ * RFC 7143 §12.1
+ */
 import { ChapAuthenticator } from '../auth/index.ts';
 import type { ChallengeRegister, ChapRequirement } from '../auth/index.ts';
 import { LoginStatus } from './login-status.ts';

@@ -1,4 +1,6 @@
-/** The login phase as a table, for either end; what isn't in it is refused. @source RFC 7143 §6.3 */
+/**
+ * The login phase as a table, for either end; what isn't in it is refused. @source RFC 7143 §6.3
+ */
 import { LoginStage } from './codes.ts';
 
 export type LoginState =

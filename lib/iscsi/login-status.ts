@@ -1,5 +1,6 @@
 /**
- * How a login ends: status class in the high byte, detail in the low one, with what a person should know.
+ * How a login ends: status class in the high byte, detail in the low one, with what a person should
+ * know.
  * @source RFC 7143 §11.13.5
  */
 export const LoginStatus = {

@@ -10,7 +10,10 @@ export interface LoginPortal {
   readonly address: string;
 }
 
-/** Who says to be there, as soon as the keys of the first request are complete. Nothing of it is proved yet. */
+/**
+ * Who says to be there, as soon as the keys of the first request are complete. Nothing of it is
+ * proved yet.
+ */
 export interface LoginClaim {
   /** Normalized. */
   readonly initiatorName: string;
@@ -47,12 +50,16 @@ export interface CommandWindow {
 }
 
 export interface LoginPolicy {
-  /** Asked once, before authentication: hosts that are unknown get credentials `null`, so that nobody can tell. */
+  /**
+   * Asked once, before authentication: hosts that are unknown get credentials `null`, so that
+   * nobody can tell.
+   */
   identify(claim: LoginClaim): LoginAccess | LoginRefusal;
 }
 
 /**
- * Answers an `X-` key of the peer, or undefined for NotUnderstood. Called in the operational stage, after authentication.
+ * Answers an `X-` key of the peer, or undefined for NotUnderstood. Called in the operational stage,
+ * after authentication.
  */
 export type AnswerExtraKey = (key: string, value: string, claim: LoginClaim) => string | undefined;
 
@@ -70,7 +77,10 @@ export interface LoginResult extends LoginClaim {
 export type LoginAction =
   /** `data` without padding. */
   | { readonly kind: 'send'; readonly header: Buffer; readonly data: Buffer }
-  /** Call `admitted` or `refuse`, now or later; `result.tsih` is still the claimed one and `statSn` the last response's. */
+  /**
+   * Call `admitted` or `refuse`, now or later; `result.tsih` is still the claimed one and `statSn`
+   * the last response's.
+   */
   | { readonly kind: 'admit'; readonly result: LoginResult }
   | { readonly kind: 'fullFeature'; readonly result: LoginResult }
   /** The answer has been sent: close. */

@@ -1,6 +1,6 @@
 /**
- * Text that is longer than a PDU: joined from continued PDUs on the way in, cut on the way out. Login and text PDUs have
- * the same C bit. @source RFC 7143 §11.12.2, §11.10.2
+ * Text that is longer than a PDU: joined from continued PDUs on the way in, cut on the way out.
+ * Login and text PDUs have the same C bit. @source RFC 7143 §11.12.2, §11.10.2
  */
 
 /** Joins the data segments of one negotiation step. */
@@ -17,7 +17,10 @@ export class IncomingText {
     return this.#bytes === 0;
   }
 
-  /** Copies one segment. @returns false where the step is longer than allowed; nothing is kept of it then. */
+  /**
+   * Copies one segment. @returns false where the step is longer than allowed; nothing is kept of it
+   * then.
+   */
   add(segment: Buffer): boolean {
     this.#bytes += segment.length;
     if (this.#bytes > this.#bytesMax) {

@@ -1,6 +1,7 @@
 /**
- * Operational negotiation of one login, for either side: answers the peer's offers, keeps account of ours, and ends in
- * OperationalParameters. Knows keys and values, no PDU. @source RFC 7143 §6.2, §6.3, §13
+ * Operational negotiation of one login, for either side: answers the peer's offers, keeps account
+ * of ours, and ends in OperationalParameters. Knows keys and values, no PDU. @source RFC 7143 §6.2,
+ * §6.3, §13
  */
 import { fail, ok } from '../base/index.ts';
 import type { Result } from '../base/index.ts';
@@ -55,7 +56,10 @@ export class OperationalNegotiation {
     return this.#pending.size === 0;
   }
 
-  /** Our MaxRecvDataSegmentLength, to be sent with the first PDU of the operational stage; empty afterwards. */
+  /**
+   * Our MaxRecvDataSegmentLength, to be sent with the first PDU of the operational stage; empty
+   * afterwards.
+   */
   declarations(): TextPair[] {
     if (this.#segmentDeclared) return [];
     this.#segmentDeclared = true;
@@ -70,8 +74,8 @@ export class OperationalNegotiation {
   }
 
   /**
-   * A responder's own offers, for keys that the peer left at a default which is more than we can take. They have to be
-   * answered before the stage may end.
+   * A responder's own offers, for keys that the peer left at a default which is more than we can
+   * take. They have to be answered before the stage may end.
    */
   necessaryOffers(): TextPair[] {
     const keys = negotiatedKeys.filter(
@@ -143,7 +147,10 @@ export class OperationalNegotiation {
     return answer;
   }
 
-  /** Our side of a key that is being answered now; FirstBurstLength stays within a MaxBurstLength already agreed. */
+  /**
+   * Our side of a key that is being answered now; FirstBurstLength stays within a MaxBurstLength
+   * already agreed.
+   */
   #answerable(key: NegotiatedKey): ReturnType<typeof localValue> {
     const ours = localValue(this.#options.local, key);
     const burst = this.#settled.get('MaxBurstLength');

@@ -25,7 +25,9 @@ export type Opcode = (typeof Opcode)[keyof typeof Opcode];
 export const OPCODE_MASK = 0x3f;
 export const IMMEDIATE_BIT = 0x40;
 
-/** Byte 1 of the BHS, as hot-path code tests and builds it; the layouts of pdu/ name the same bits. */
+/**
+ * Byte 1 of the BHS, as hot-path code tests and builds it; the layouts of pdu/ name the same bits.
+ */
 export const FINAL_BIT = 0x80;
 export const CONTINUE_BIT = 0x40;
 export const READ_BIT = 0x40;

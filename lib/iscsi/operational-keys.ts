@@ -1,14 +1,19 @@
 /**
- * Every text key of RFC 7143 clause 13 (and iSCSIProtocolLevel, RFC 7144) as a row: who may send it and when, how two
- * offers become one value. Negotiation reads nothing but this table.
+ * Every text key of RFC 7143 clause 13 (and iSCSIProtocolLevel, RFC 7144) as a row: who may send it
+ * and when, how two offers become one value. Negotiation reads nothing but this table.
  */
 
-/** When a key may be used. `anyLogin`: in both login stages; `login`: only in the operational stage. */
+/**
+ * When a key may be used. `anyLogin`: in both login stages; `login`: only in the operational stage.
+ */
 export type KeyUse = 'security' | 'anyLogin' | 'login' | 'loginAndFullFeature' | 'fullFeature';
 
 interface CommonKey {
   readonly use: KeyUse;
-  /** Connection-wide keys are settled on every connection, session-wide ones on the leading connection only. */
+  /**
+   * Connection-wide keys are settled on every connection, session-wide ones on the leading
+   * connection only.
+   */
   readonly scope: 'session' | 'connection';
   readonly sender: 'initiator' | 'target' | 'both';
   /** Means nothing in a discovery session. */
@@ -70,20 +75,30 @@ const burst = { min: 512, max: SEGMENT_LENGTH_BYTES_MAX } as const;
 export const operationalKeys = {
   HeaderDigest: { ...connection, kind: 'list', default: 'None', values: ['CRC32C', 'None'], source: 'RFC 7143 §13.1' },
   DataDigest: { ...connection, kind: 'list', default: 'None', values: ['CRC32C', 'None'], source: 'RFC 7143 §13.1' },
-  MaxConnections: { ...session, kind: 'number', default: 1, min: 1, max: 65_535, resolve: 'minimum', source: 'RFC 7143 §13.2' },
+  MaxConnections: { ...session, kind: 'number', default: 1, min: 1, max: 65_535, resolve: 'minimum',
+    source: 'RFC 7143 §13.2' },
   InitialR2T: { ...session, kind: 'boolean', default: true, resolve: 'or', source: 'RFC 7143 §13.10' },
   ImmediateData: { ...session, kind: 'boolean', default: true, resolve: 'and', source: 'RFC 7143 §13.11' },
-  MaxRecvDataSegmentLength: { ...connection, kind: 'declaredNumber', use: 'loginAndFullFeature', default: 8192, ...burst, source: 'RFC 7143 §13.12' },
-  MaxBurstLength: { ...session, kind: 'number', default: 262_144, ...burst, resolve: 'minimum', source: 'RFC 7143 §13.13' },
-  FirstBurstLength: { ...session, kind: 'number', default: 65_536, ...burst, resolve: 'minimum', source: 'RFC 7143 §13.14' },
-  DefaultTime2Wait: { ...sessionAny, kind: 'number', default: 2, min: 0, max: 3600, resolve: 'maximum', source: 'RFC 7143 §13.15' },
-  DefaultTime2Retain: { ...sessionAny, kind: 'number', default: 20, min: 0, max: 3600, resolve: 'minimum', source: 'RFC 7143 §13.16' },
-  MaxOutstandingR2T: { ...session, kind: 'number', default: 1, min: 1, max: 65_535, resolve: 'minimum', source: 'RFC 7143 §13.17' },
+  MaxRecvDataSegmentLength: { ...connection, kind: 'declaredNumber', use: 'loginAndFullFeature', default: 8192, ...burst,
+    source: 'RFC 7143 §13.12' },
+  MaxBurstLength: { ...session, kind: 'number', default: 262_144, ...burst, resolve: 'minimum',
+    source: 'RFC 7143 §13.13' },
+  FirstBurstLength: { ...session, kind: 'number', default: 65_536, ...burst, resolve: 'minimum',
+    source: 'RFC 7143 §13.14' },
+  DefaultTime2Wait: { ...sessionAny, kind: 'number', default: 2, min: 0, max: 3600, resolve: 'maximum',
+    source: 'RFC 7143 §13.15' },
+  DefaultTime2Retain: { ...sessionAny, kind: 'number', default: 20, min: 0, max: 3600, resolve: 'minimum',
+    source: 'RFC 7143 §13.16' },
+  MaxOutstandingR2T: { ...session, kind: 'number', default: 1, min: 1, max: 65_535, resolve: 'minimum',
+    source: 'RFC 7143 §13.17' },
   DataPDUInOrder: { ...session, kind: 'boolean', default: true, resolve: 'or', source: 'RFC 7143 §13.18' },
   DataSequenceInOrder: { ...session, kind: 'boolean', default: true, resolve: 'or', source: 'RFC 7143 §13.19' },
-  ErrorRecoveryLevel: { ...sessionAny, kind: 'number', default: 0, min: 0, max: 2, resolve: 'minimum', source: 'RFC 7143 §13.20' },
-  TaskReporting: { ...session, kind: 'list', default: 'RFC3720', values: ['RFC3720', 'ResponseFence', 'FastAbort'], source: 'RFC 7143 §13.23' },
-  iSCSIProtocolLevel: { ...session, kind: 'number', default: 1, min: 0, max: 31, resolve: 'minimum', source: 'RFC 7143 §13.24' },
+  ErrorRecoveryLevel: { ...sessionAny, kind: 'number', default: 0, min: 0, max: 2, resolve: 'minimum',
+    source: 'RFC 7143 §13.20' },
+  TaskReporting: { ...session, kind: 'list', default: 'RFC3720', values: ['RFC3720', 'ResponseFence', 'FastAbort'],
+    source: 'RFC 7143 §13.23' },
+  iSCSIProtocolLevel: { ...session, kind: 'number', default: 1, min: 0, max: 31, resolve: 'minimum',
+    source: 'RFC 7143 §13.24' },
 
   SendTargets: { ...declared, use: 'fullFeature', sender: 'initiator', source: 'RFC 7143 §13.3' },
   TargetName: { ...fromInitiator, source: 'RFC 7143 §13.4' },
@@ -94,7 +109,8 @@ export const operationalKeys = {
   TargetAddress: { ...fromTarget, source: 'RFC 7143 §13.8' },
   TargetPortalGroupTag: { ...fromTarget, source: 'RFC 7143 §13.9' },
 
-  // A boolean "No" is the answer that peers of RFC 3720 understand too; the lengths can only be rejected.
+  // A boolean "No" is the answer that peers of RFC 3720 understand too; the lengths can only be
+  // rejected.
   IFMarker: { ...obsolete, answer: 'No' },
   OFMarker: { ...obsolete, answer: 'No' },
   IFMarkInt: { ...obsolete, answer: 'Reject' },

@@ -1,4 +1,6 @@
-/** What a side is ready for, what two sides agreed on, and the way between them and the text keys. */
+/**
+ * What a side is ready for, what two sides agreed on, and the way between them and the text keys.
+ */
 import { assert, KIB } from '../base/index.ts';
 import { operationalKeys, SEGMENT_LENGTH_BYTES_MAX } from './operational-keys.ts';
 import type { KeyName } from './operational-keys.ts';
@@ -30,7 +32,10 @@ export interface LocalParameters {
   readonly protocolLevel: number;
 }
 
-/** What holds for a connection once its login has ended. Session-wide values are those of the leading connection. */
+/**
+ * What holds for a connection once its login has ended. Session-wide values are those of the
+ * leading connection.
+ */
 export interface OperationalParameters {
   /** CRC32C digests are in use. */
   readonly headerDigest: boolean;
@@ -92,7 +97,10 @@ export function localParameters(overrides: Partial<LocalParameters> = {}): Local
   return local;
 }
 
-/** The keys that two sides negotiate or declare as numbers: all that end up in OperationalParameters. */
+/**
+ * The keys that two sides negotiate or declare as numbers: all that end up in
+ * OperationalParameters.
+ */
 export type NegotiatedKey = {
   [K in KeyName]: (typeof operationalKeys)[K]['kind'] extends 'declared' | 'obsolete' ? never : K;
 }[KeyName];
@@ -139,7 +147,10 @@ export interface DeclaredSegments {
   readonly maxRecvDataSegmentLengthBytes: number;
 }
 
-/** FirstBurstLength is bounded by MaxBurstLength even where only one of them was negotiated. @source RFC 7143 §13.14 */
+/**
+ * FirstBurstLength is bounded by MaxBurstLength even where only one of them was negotiated. @source
+ * RFC 7143 §13.14
+ */
 export function operationalParameters(
   settled: Settled,
   segments: DeclaredSegments,

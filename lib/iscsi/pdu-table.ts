@@ -28,7 +28,8 @@ const row = (
 export const pduTable: readonly PduRow[] = [
   row(Opcode.nopOut, 'NOP-Out', 'initiator', pdu.nopOut, { immediate: true, data: true }),
   row(Opcode.scsiCommand, 'SCSI Command', 'initiator', pdu.scsiCommand, { immediate: true, data: true, ahs: true }),
-  row(Opcode.taskManagementRequest, 'Task Management Function Request', 'initiator', pdu.taskManagementRequest, { immediate: true }),
+  row(Opcode.taskManagementRequest, 'Task Management Function Request', 'initiator',
+    pdu.taskManagementRequest, { immediate: true }),
   row(Opcode.loginRequest, 'Login Request', 'initiator', pdu.loginRequest, { immediate: true, data: true }),
   row(Opcode.textRequest, 'Text Request', 'initiator', pdu.textRequest, { immediate: true, data: true }),
   row(Opcode.dataOut, 'SCSI Data-Out', 'initiator', pdu.dataOut, { data: true }),

@@ -1,4 +1,7 @@
-/** How one key's offer becomes a value: pure functions over a row of the key table. @source RFC 7143 §6.2 */
+/**
+ * How one key's offer becomes a value: pure functions over a row of the key table. @source RFC 7143
+ * §6.2
+ */
 import type { KeyRow } from './operational-keys.ts';
 import type { NegotiatedValue } from './parameters.ts';
 import { Answer, formatBoolean, parseBoolean, parseList, parseNumber } from './text-keys.ts';
@@ -6,7 +9,10 @@ import { Answer, formatBoolean, parseBoolean, parseList, parseNumber } from './t
 /** Our side of a key: a number, a boolean, or the list of values that we know. */
 export type LocalValue = number | boolean | readonly string[];
 
-/** The answer to an offer; no value: the key keeps what it had. No text: declared keys want no answer. */
+/**
+ * The answer to an offer; no value: the key keeps what it had. No text: declared keys want no
+ * answer.
+ */
 export interface Resolution {
   readonly answer: string | undefined;
   readonly value: NegotiatedValue | undefined;
@@ -34,7 +40,9 @@ export function combine<T extends number | boolean>(row: KeyRow, ours: T, theirs
   return (ours || theirs) as T;
 }
 
-/** Resolves the peer's offer of a negotiated key. A value that we can't use is answered with Reject. */
+/**
+ * Resolves the peer's offer of a negotiated key. A value that we can't use is answered with Reject.
+ */
 export function resolveOffer(row: KeyRow, ours: LocalValue, offered: string): Resolution {
   switch (row.kind) {
     case 'number': {
@@ -68,7 +76,8 @@ export const isRefusal = (answer: string): boolean => REFUSALS.includes(answer);
 
 /**
  * Takes the peer's answer to our offer.
- * @returns the value; undefined where the peer had none, so that the default holds; or what is wrong with the answer.
+ * @returns the value; undefined where the peer had none, so that the default holds; or what is
+ * wrong with the answer.
  */
 export function acceptAnswer(
   row: KeyRow,

@@ -1,5 +1,6 @@
 /**
- * The text of login and text PDUs: key=value pairs, each ended by a zero byte, and the constants that values are made of.
+ * The text of login and text PDUs: key=value pairs, each ended by a zero byte, and the constants
+ * that values are made of.
  * @source RFC 7143 §6.1, §6.2
  */
 import { fail, ok } from '../base/index.ts';
@@ -21,7 +22,9 @@ export const Answer = {
   no: 'No',
 } as const;
 
-/** A standard label; one key of the standard itself, iSCSIProtocolLevel, begins with a small letter. */
+/**
+ * A standard label; one key of the standard itself, iSCSIProtocolLevel, begins with a small letter.
+ */
 const KEY_PATTERN = new RegExp(`^[A-Za-z][A-Za-z0-9.+@_#-]{0,${KEY_NAME_BYTES_MAX - 1}}$`);
 
 /** One pair, or what is wrong with it. */
@@ -34,8 +37,8 @@ function parsePair(text: string): TextPair | string {
 }
 
 /**
- * Splits the whole text of a negotiation step, all its PDUs joined. Empty pairs, with which some initiators fill up
- * their segments, are passed over.
+ * Splits the whole text of a negotiation step, all its PDUs joined. Empty pairs, with which some
+ * initiators fill up their segments, are passed over.
  * @returns the pairs in the order sent, repeated keys included, or what is wrong.
  */
 export function parseTextKeys(text: Buffer): Result<TextPair[], string> {
@@ -57,7 +60,9 @@ export function parseTextKeys(text: Buffer): Result<TextPair[], string> {
   return ok(pairs);
 }
 
-/** The inverse of `parseTextKeys`. Keys and values are ours or were parsed: they hold no zero byte. */
+/**
+ * The inverse of `parseTextKeys`. Keys and values are ours or were parsed: they hold no zero byte.
+ */
 export function encodeTextKeys(pairs: readonly TextPair[]): Buffer {
   return Buffer.from(pairs.map(({ key, value }) => `${key}=${value}\0`).join(''), 'utf8');
 }

@@ -1,6 +1,6 @@
 /**
- * The target's side of text requests in full feature phase: joins what comes in pieces, answers in pieces, one exchange
- * at a time on a connection. @source RFC 7143 §11.10, §11.11, §6.4
+ * The target's side of text requests in full feature phase: joins what comes in pieces, answers in
+ * pieces, one exchange at a time on a connection. @source RFC 7143 §11.10, §11.11, §6.4
  */
 import { decode, encode } from '../wire/index.ts';
 import { RejectReason } from './codes.ts';
@@ -17,8 +17,8 @@ import type { TextPair } from './text-keys.ts';
 /** What the session knows and the exchange doesn't. */
 export interface TextSession {
   /**
-   * Answers SendTargets with TargetName and TargetAddress pairs in order, or undefined where the request isn't allowed
-   * in this session.
+   * Answers SendTargets with TargetName and TargetAddress pairs in order, or undefined where the
+   * request isn't allowed in this session.
    */
   sendTargets(value: string): readonly TextPair[] | undefined;
   /** Answers an `X-` key, or undefined for NotUnderstood. The answer may be longer than a PDU. */

@@ -1,6 +1,7 @@
 /**
- * CRC32C (Castagnoli polynomial 1EDC6F41h, reflected): digests of iSCSI and checksums of what is on disk. Eight bytes a
- * step through eight tables; the native engine's hardware version has the same signature and may be injected instead.
+ * CRC32C (Castagnoli polynomial 1EDC6F41h, reflected): digests of iSCSI and checksums of what is on
+ * disk. Eight bytes a step through eight tables; the native engine's hardware version has the same
+ * signature and may be injected instead.
  */
 
 /**

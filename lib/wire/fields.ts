@@ -1,6 +1,7 @@
 /**
- * Kinds of field that a layout is declared from. All integers are big-endian. A field knows which bits it claims, so
- * that `layout` can refuse overlaps, and where it starts, so that hot-path code reads in place.
+ * Kinds of field that a layout is declared from. All integers are big-endian. A field knows which
+ * bits it claims, so that `layout` can refuse overlaps, and where it starts, so that hot-path code
+ * reads in place.
  */
 import { assert } from '../base/index.ts';
 

@@ -1,5 +1,6 @@
 /**
- * A wire or disk structure declared once, as data: codec, value type and offsets for in-place access derive from it.
+ * A wire or disk structure declared once, as data: codec, value type and offsets for in-place
+ * access derive from it.
  */
 import { assert } from '../base/index.ts';
 import type { Field } from './fields.ts';
@@ -19,7 +20,10 @@ export interface Layout<F extends Fields> {
 export type ValueOf<L> =
   L extends Layout<infer F> ? { -readonly [K in keyof F]: ReturnType<F[K]['read']> } : never;
 
-/** Declares a structure of `sizeBytes`; a field outside it, or over another's bits, is a bug found at load. */
+/**
+ * Declares a structure of `sizeBytes`; a field outside it, or over another's bits, is a bug found
+ * at load.
+ */
 export function layout<const F extends Fields>(sizeBytes: number, fields: F): Layout<F> {
   const claimed = Buffer.alloc(sizeBytes);
   for (const [name, field] of Object.entries(fields)) {
@@ -33,7 +37,10 @@ export function layout<const F extends Fields>(sizeBytes: number, fields: F): La
   return { sizeBytes, fields };
 }
 
-/** Reads every field; `from` must hold the whole structure at `start`. For tests, login and logs, not for the hot path. */
+/**
+ * Reads every field; `from` must hold the whole structure at `start`. For tests, login and logs,
+ * not for the hot path.
+ */
 export function decode<F extends Fields>(
   { sizeBytes, fields }: Layout<F>,
   from: Buffer,
@@ -45,7 +52,9 @@ export function decode<F extends Fields>(
   return value as ValueOf<Layout<F>>;
 }
 
-/** Writes a structure in place: named fields, the others' initial values, 0 in every unclaimed bit. */
+/**
+ * Writes a structure in place: named fields, the others' initial values, 0 in every unclaimed bit.
+ */
 export function encodeInto<F extends Fields>(
   { sizeBytes, fields }: Layout<F>,
   value: Partial<ValueOf<Layout<F>>>,

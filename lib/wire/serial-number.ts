@@ -1,9 +1,12 @@
 /**
- * 32-bit serial arithmetic (RFC 1982) for CmdSN, StatSN, DataSN and their like, which wrap and are never compared with `<`.
- * A serial number is an unsigned 32-bit integer.
+ * 32-bit serial arithmetic (RFC 1982) for CmdSN, StatSN, DataSN and their like, which wrap and are
+ * never compared with `<`. A serial number is an unsigned 32-bit integer.
  */
 
-/** Does `left` come before `right`? Undefined by the standard, and false here in one direction only, 2^31 apart. */
+/**
+ * Does `left` come before `right`? Undefined by the standard, and false here in one direction only,
+ * 2^31 apart.
+ */
 export const serialBefore = (left: number, right: number): boolean => ((left - right) | 0) < 0;
 
 /** `serial` advanced by `count`, which may be negative. */

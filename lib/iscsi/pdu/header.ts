@@ -21,9 +21,14 @@ export const targetTransferTag: Field<number> = u32(20, 0xffff_ffff);
 /** The 8-byte LUN of SAM-5. */
 export const lun: Field<Buffer> = bytes(8, 8);
 
-/** Numbers that requests carry: place in the session's command order, next status expected on this connection. */
+/**
+ * Numbers that requests carry: place in the session's command order, next status expected on this
+ * connection.
+ */
 export const requestNumbers = { cmdSn: u32(24), expStatSn: u32(28) };
-/** Numbers that responses carry: this connection's status count, and the session's command window. */
+/**
+ * Numbers that responses carry: this connection's status count, and the session's command window.
+ */
 export const responseNumbers = { statSn: u32(24), expCmdSn: u32(28), maxCmdSn: u32(32) };
 
 /** Last PDU of its sequence. */

@@ -1,4 +1,6 @@
-/** NOP-Out and NOP-In: pings both ways, and the window's messenger. @source RFC 7143 §11.18, §11.19 */
+/**
+ * NOP-Out and NOP-In: pings both ways, and the window's messenger. @source RFC 7143 §11.18, §11.19
+ */
 import { layout } from '../../wire/index.ts';
 import type { ValueOf } from '../../wire/index.ts';
 import { BHS_BYTES, Opcode } from '../opcodes.ts';
@@ -29,7 +31,10 @@ export const nopIn = layout(BHS_BYTES, {
   ...commonFields(Opcode.nopIn),
   final: final(true),
   lun,
-  /** That of the NOP-Out being answered, otherwise FFFFFFFFh; StatSN is then the next one, not consumed. */
+  /**
+   * That of the NOP-Out being answered, otherwise FFFFFFFFh; StatSN is then the next one, not
+   * consumed.
+   */
   initiatorTaskTag,
   /** Anything but FFFFFFFFh asks for a NOP-Out. */
   targetTransferTag,

@@ -1,4 +1,7 @@
-/** Reject, target → initiator; the data segment is the header of the PDU refused. @source RFC 7143 §11.17 */
+/**
+ * Reject, target → initiator; the data segment is the header of the PDU refused. @source RFC 7143
+ * §11.17
+ */
 import { layout, u8, u32 } from '../../wire/index.ts';
 import type { ValueOf } from '../../wire/index.ts';
 import { BHS_BYTES, Opcode, RESERVED_TAG } from '../opcodes.ts';

@@ -1,4 +1,7 @@
-/** SCSI Command, initiator → target, and its Additional Header Segments. @source RFC 7143 §11.3, §11.2.2 */
+/**
+ * SCSI Command, initiator → target, and its Additional Header Segments. @source RFC 7143 §11.3,
+ * §11.2.2
+ */
 import { assert } from '../../base/index.ts';
 import { bits, bytes, flag, layout, u8, u16, u32 } from '../../wire/index.ts';
 import type { ValueOf } from '../../wire/index.ts';
@@ -68,7 +71,10 @@ function ahsAt(ahs: Buffer, at: number): { type: number; content: Buffer; end: n
   return { type, content: ahs.subarray(contentAt + 1, contentAt + lengthBytes), end };
 }
 
-/** @returns what all AHSs of a command say (`ahs` is the whole of them, views into it), or the fault found. */
+/**
+ * @returns what all AHSs of a command say (`ahs` is the whole of them, views into it), or the fault
+ * found.
+ */
 export function readCommandAhs(ahs: Buffer): CommandExtension | AhsFault {
   let cdbRest: Buffer | undefined;
   let expectedReadLengthBytes: number | undefined;
