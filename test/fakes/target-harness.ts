@@ -8,6 +8,7 @@ import {
   encodeTextKeys,
   loginRequest,
   paddedBytes,
+  scsiCommand,
 } from '../../lib/iscsi/index.ts';
 import { LogicalUnit, ScsiTarget } from '../../lib/scsi/index.ts';
 import { TargetNode } from '../../lib/target/index.ts';
@@ -22,7 +23,7 @@ export const UNIT_UUID = '6f9619ff-8b86-4d01-b42d-00cf4fc964ff';
 
 export interface WorldOptions {
   readonly limits?: Partial<TargetLimits>;
-  readonly device?: BlockDevice;
+  readonly device?: (timers: VirtualTimers) => BlockDevice;
   readonly budgetBytes?: number;
   readonly abortLimitMs?: number;
 }
@@ -42,7 +43,7 @@ export class TargetWorld {
     const { timers } = this;
     this.buffers = new TransferBuffers(systemMemory, options.budgetBytes ?? 64 * MIB);
     const { buffers } = this;
-    this.device = options.device ?? new MemoryDevice({ capacityBytes: 16 * MIB });
+    this.device = options.device?.(timers) ?? new MemoryDevice({ capacityBytes: 16 * MIB });
     this.unit = new LogicalUnit({
       device: this.device,
       uuid: UNIT_UUID,
@@ -74,6 +75,15 @@ export class TargetWorld {
   client(): RawClient {
     return new RawClient(this);
   }
+}
+
+/** What a WRITE(10) or READ(10) asks for. */
+export function cdb10(opcode: number, lba: number, blocks: number): Buffer {
+  const cdb = Buffer.alloc(16);
+  cdb[0] = opcode;
+  cdb.writeUInt32BE(lba, 2);
+  cdb.writeUInt16BE(blocks, 7);
+  return cdb;
 }
 
 export interface ReceivedPdu {
@@ -160,6 +170,15 @@ export class RawClient implements ConnectionPort {
     }
     this.#inbox = this.#inbox.subarray(at);
     return pdus;
+  }
+
+  /** Logs in and takes the unit attention that the first command of a nexus meets. */
+  async connect(name: string, keys: Record<string, string> = {}, isid?: string): Promise<void> {
+    const status = await this.login({ name, keys, ...(isid === undefined ? {} : { isid }) });
+    if (status !== 0) throw new Error(`login status ${status.toString(16)}`);
+    const initiatorTaskTag = this.nextTag();
+    this.send(scsiCommand, { initiatorTaskTag, cmdSn: this.cmdSn++, cdb: Buffer.alloc(16) });
+    await this.received();
   }
 
   /** Logs in without a proof. @returns the status of the login. */

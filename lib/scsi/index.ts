@@ -1,0 +1,18 @@
+export { commandRows } from './command-table.ts';
+export type { CommandRow, ReservationClass } from './command.ts';
+export { LATENCY_BUCKETS } from './counters.ts';
+export type { MediaKind, UnitCounters } from './counters.ts';
+export { UnitIdentity } from './identity.ts';
+export type { UnitLimits } from './limits.ts';
+export { LogicalUnit } from './logical-unit.ts';
+export type { LogicalUnitOptions } from './logical-unit.ts';
+export { decodeLun, encodeLun, LUN_END } from './lun.ts';
+export { ItlNexus, ItNexus } from './nexus.ts';
+export type { LunRights, NexusIdentity, ProductIdentity } from './nexus.ts';
+export type { ReservationStore } from './reservation-gate.ts';
+export { ScsiTarget } from './scsi-target.ts';
+export type { ScsiTargetOptions, TmfOutcome } from './scsi-target.ts';
+export { SENSE_BYTES_MAX, SenseKey, senseTable, writeSense } from './sense.ts';
+export type { SenseCode, SenseReason } from './sense.ts';
+export { ScsiStatus } from './status.ts';
+export { CDB_BYTES_MAX, ScsiTask, TaskAttribute, TaskPhase } from './task.ts';

@@ -1,0 +1,11 @@
+export { ConnectionShell, address } from './connection-shell.ts';
+export type { ShellBatch, ShellClient, ShellOptions } from './connection-shell.ts';
+export * from './initiator-dialer.ts';
+export * from './initiator-session.ts';
+export * from './initiator.ts';
+export * from './isns-client.ts';
+export { systemRandom, systemTimers } from './system-timers.ts';
+export { Target } from './target.ts';
+export type { LunOptions, Rights, TargetOptions } from './target.ts';
+export { listen } from './tcp-listener.ts';
+export type { Listener } from './tcp-listener.ts';

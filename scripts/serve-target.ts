@@ -1,0 +1,186 @@
+/** hawser target: a storage server from its configuration file until it is told to stop. */
+import { join } from 'node:path';
+import {
+  buildApp,
+  hostRoutes,
+  isLocalCaller,
+  listenOnSocket,
+  listenOnTcp,
+  partitionRoutes,
+  serverRoutes,
+  StorageServer,
+} from '../lib/admin/index.ts';
+import type { ApiListener, Log } from '../lib/admin/index.ts';
+import { Failure } from '../lib/base/index.ts';
+import { nativeBindingIfBuilt } from '../lib/block/index.ts';
+import { loadTargetConfig, parseAddress } from '../config/index.ts';
+import type { TargetConfig } from '../config/index.ts';
+import { serviceLog } from './cli/service-log.ts';
+import { portalSettings, restartKeys, serverSettings } from './cli/target-settings.ts';
+
+export interface ServeOptions {
+  readonly file: string;
+  readonly version: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Changes of the API's settings that a reload brings. */
+interface AdminAccess {
+  token: string | null;
+  names: readonly string[];
+}
+
+export interface RunningTarget {
+  readonly server: StorageServer;
+  /** Where the API is. */
+  readonly adminAddress: string;
+  readonly socketPath: string;
+  reload(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Resolves when the server has stopped. @throws Failure where it can't start. */
+export async function serveTarget({ file, version, env }: ServeOptions): Promise<void> {
+  const log = serviceLog('target', env['HAWSER_LOG']);
+  const config = loadTargetConfig(file, env);
+  const load = (): TargetConfig => loadTargetConfig(file, env);
+  const stopAsked = stopSignal();
+  let running: RunningTarget | null = null;
+  // one that comes while the server starts finds the file as it is anyway
+  process.on('SIGHUP', () => void running?.reload());
+  running = await startTarget({ config, load, version, log });
+  announceReady(running, env['NOTIFY_SOCKET']);
+  const signal = await stopAsked;
+  log.info({ signal }, 'stopping');
+  notify(env['NOTIFY_SOCKET'], 'STOPPING=1');
+  await running.stop();
+  log.info({}, 'stopped');
+}
+
+/** SIGTERM or SIGINT, also one that comes before the server is ready; a second one ends the process at once. */
+function stopSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    let asked = false;
+    for (const signal of ['SIGTERM', 'SIGINT']) {
+      process.on(signal, () => {
+        if (asked) process.exit(1);
+        asked = true;
+        resolve(signal);
+      });
+    }
+  });
+}
+
+export async function startTarget(options: {
+  readonly config: TargetConfig;
+  /** Reads the configuration anew. */
+  readonly load: () => TargetConfig;
+  readonly version: string;
+  readonly log: Log;
+}): Promise<RunningTarget> {
+  const { config, load, version, log } = options;
+  warnIgnored(config, log);
+  const server = await StorageServer.open(serverSettings(config, version), log);
+  server.configurationFile = config.file;
+  const access: AdminAccess = { token: config.admin.token ?? null, names: config.admin.names };
+  const opened: ApiListener[] = [];
+  try {
+    const app = await makeApp(server, access, version, log);
+    const socketPath = join(config.stateDirectory, 'admin.sock');
+    const handler = app.routing.bind(app);
+    opened.push(await listenOnSocket(socketPath, handler));
+    opened.push(await listenOnTcp(adminEndpoint(config), handler));
+    await server.listen();
+    await server.openArray(config.desired);
+    const stop = async (): Promise<void> => {
+      await app.close();
+      await Promise.all(opened.map((listener) => listener.close()));
+      await server.stop();
+    };
+    const reload = (): Promise<void> => reloadTarget({ server, access, config, load, log });
+    return { server, adminAddress: opened[1]!.address, socketPath, reload, stop };
+  } catch (error) {
+    await Promise.allSettled(opened.map((listener) => listener.close()));
+    await server.stop().catch(() => undefined);
+    throw error;
+  }
+}
+
+function makeApp(server: StorageServer, access: AdminAccess, version: string, log: Log) {
+  return buildApp({
+    title: 'Hawser storage server',
+    version,
+    routes: [...serverRoutes(server), ...partitionRoutes(server), ...hostRoutes(server)],
+    guard: {
+      get token() {
+        return access.token;
+      },
+      get names() {
+        return access.names;
+      },
+      isLocal: isLocalCaller,
+    },
+    events: server.events,
+    tasks: server.tasks,
+    log,
+    notReady: () => server.notServing,
+    metrics: () => server.metrics.render(),
+  });
+}
+
+function adminEndpoint({ admin }: TargetConfig) {
+  const { host, port } = parseAddress(admin.listen)!;
+  return { host, port, tls: admin.tls ?? null };
+}
+
+function warnIgnored({ ignoredKeys }: TargetConfig, log: Log): void {
+  for (const key of ignoredKeys) log.warn({ key }, `${key} does nothing in this version`);
+}
+
+/** A bad file changes nothing. */
+async function reloadTarget(options: {
+  readonly server: StorageServer;
+  readonly access: AdminAccess;
+  readonly config: TargetConfig;
+  readonly load: () => TargetConfig;
+  readonly log: Log;
+}): Promise<void> {
+  const { server, access, config, load, log } = options;
+  try {
+    const next = load();
+    warnIgnored(next, log);
+    for (const key of restartKeys(config, next)) {
+      log.warn({ key }, `${key} has changed: it holds from the next start`);
+    }
+    await server.listen(portalSettings(next));
+    access.token = next.admin.token ?? null;
+    access.names = next.admin.names;
+    const applied = await server.reload(next.desired);
+    log.info({ applied }, applied ? 'configuration applied' : 'configuration has not changed');
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    const message = `configuration not applied: ${error.message}`;
+    log.error({ code: error.kind }, message);
+    server.events.publish('alert', 'config', message);
+  }
+}
+
+function announceReady({ server, adminAddress }: RunningTarget, socket: string | undefined): void {
+  const { iqn, portals, serving, array } = server.status();
+  const ready = {
+    role: 'target',
+    iqn,
+    portals: portals.map(({ address }) => address),
+    admin: adminAddress,
+    pid: process.pid,
+    ...(serving ? {} : { serving, reason: array.detail }),
+  };
+  process.stdout.write(`ready ${JSON.stringify(ready)}\n`);
+  notify(socket, `READY=1\nSTATUS=${serving ? 'serving' : array.detail}`);
+}
+
+/** For systemd's Type=notify; nothing where nobody listens. */
+function notify(socket: string | undefined, message: string): void {
+  if (socket === undefined || socket === '') return;
+  nativeBindingIfBuilt()?.notify(socket, message);
+}
