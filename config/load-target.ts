@@ -62,7 +62,8 @@ function desiredState(reader: FieldReader, directory: string, values: Values): D
     const read = (key: 'chap' | 'mutual') =>
       readCredentials(reader, directory, host[key] as Values | undefined, ['hosts', name, key]);
     const [chap, mutual] = [read('chap'), read('mutual')];
-    if (chap?.secret != null && chap.secret === mutual?.secret) {
+    const secret = chap?.secret ?? null;
+    if (secret !== null && secret === mutual?.secret) {
       reader.report(['hosts', name, 'mutual'], 'a secret of its own', 'the secret of `chap`');
     }
     return { name, iqn: foldIscsiName(String(host['iqn'])), chap, mutual };
@@ -100,6 +101,7 @@ function toConfig(file: string, values: Values, desired: DesiredState): TargetCo
     stateDirectory: resolve(directory, values['state'] as string),
     listen: values['listen'] as string[],
     advertise: values['advertise'] as Record<string, string>,
+    isns: values['isns'] as string[],
     chapAlgorithms: values['chapAlgorithms'] as string[],
     admin: adminConfig(values['admin'] as Values, directory),
     array: {

@@ -45,6 +45,7 @@ export interface TargetConfig {
   readonly stateDirectory: string;
   readonly listen: readonly string[];
   readonly advertise: Readonly<Record<string, string>>;
+  readonly isns: readonly string[];
   readonly chapAlgorithms: readonly string[];
   readonly admin: AdminConfig;
   readonly array: {

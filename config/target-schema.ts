@@ -184,6 +184,7 @@ export const targetFields: Fields = {
     default: ['127.0.0.1:3260'],
   }),
   advertise: addressMap,
+  isns: leaf('addresses', { doc: 'iSNS servers to register with', default: [], reload: false }),
   chapAlgorithms: leaf('choices', {
     doc: 'CHAP hashes that a host may choose from',
     choices: CHAP_ALGORITHMS,

@@ -50,7 +50,9 @@ export async function serveTarget({ file, version, env }: ServeOptions): Promise
   process.on('SIGHUP', () => void running?.reload());
   running = await startTarget({ config, load, version, log });
   announceReady(running, env['NOTIFY_SOCKET']);
+  const endWatchdog = feedWatchdog(env);
   const signal = await stopAsked;
+  endWatchdog();
   log.info({ signal }, 'stopping');
   notify(env['NOTIFY_SOCKET'], 'STOPPING=1');
   await running.stop();
@@ -177,6 +179,16 @@ function announceReady({ server, adminAddress }: RunningTarget, socket: string |
   };
   process.stdout.write(`ready ${JSON.stringify(ready)}\n`);
   notify(socket, `READY=1\nSTATUS=${serving ? 'serving' : array.detail}`);
+}
+
+/** systemd's WatchdogSec: twice in its time it hears that the event loop turns. @returns ends it. */
+function feedWatchdog(env: ServeOptions['env']): () => void {
+  const microseconds = Number(env['WATCHDOG_USEC'] ?? 0);
+  if (!(microseconds > 0)) return () => undefined;
+  const tell = (): void => notify(env['NOTIFY_SOCKET'], 'WATCHDOG=1');
+  const timer = setInterval(tell, microseconds / 2000);
+  timer.unref();
+  return () => clearInterval(timer);
 }
 
 /** For systemd's Type=notify; nothing where nobody listens. */

@@ -73,11 +73,12 @@ function prepare(directory: string, file: string): void {
 
 async function prove(url: string, { desired }: TargetConfig): Promise<void> {
   const host = desired.hosts.find(({ name }) => name === HOST);
-  if (host?.chap?.secret == null) {
+  const credentials = host?.chap ?? null;
+  if (host === undefined || credentials === null || credentials.secret === null) {
     say(`  (var/target.yaml has no host "${HOST}" with CHAP any more: nothing is written)`);
     return;
   }
-  const chap = { user: host.chap.user, secret: host.chap.secret };
+  const chap = { user: credentials.user, secret: credentials.secret };
   for (const line of await proveDisk(url, { initiatorName: host.iqn, chap })) say(`  ${line}`);
 }
 

@@ -87,7 +87,7 @@ function hostChanges(host: DesiredHost, from: StoredHost | null): PlanChange[] {
     const [before, after] = [from?.[key] ?? null, host[key]];
     if (before?.user !== after?.user) {
       changes.push({ field: key, from: before?.user ?? null, to: after?.user ?? null });
-    } else if (after?.secret != null && after.secret !== before?.secret) {
+    } else if ((after?.secret ?? null) !== null && after?.secret !== before?.secret) {
       changes.push({ field: `${key}.secret`, from: 'set', to: 'changed' });
     }
   }

@@ -123,7 +123,8 @@ class Planner {
       this.conflicts.push(`host ${wanted.name}: ${wanted.iqn} belongs to host ${twin.name}`);
     }
     for (const key of ['chap', 'mutual'] as const) {
-      if (wanted[key] === null || wanted[key].secret !== null || from?.[key] != null) continue;
+      const kept = from?.[key] ?? null;
+      if (wanted[key] === null || wanted[key].secret !== null || kept !== null) continue;
       this.conflicts.push(`host ${wanted.name}: ${key} has no secret, and the server has none`);
     }
     if (from === null || hostDiffers(wanted, from)) {

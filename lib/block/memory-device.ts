@@ -40,7 +40,7 @@ const features: BlockFeatures = {
 
 export class MemoryDevice implements BlockDevice {
   readonly blockSizeBytes: number;
-  readonly physicalBlockSizeBytes = PAGE_BYTES;
+  readonly physicalBlockSizeBytes: number;
   readonly features = features;
   readonly name: string;
   readonly #chunks: (Chunk | undefined)[] = [];
@@ -52,6 +52,7 @@ export class MemoryDevice implements BlockDevice {
   constructor(options: MemoryDeviceOptions) {
     const { capacityBytes } = options;
     this.blockSizeBytes = options.blockSizeBytes ?? 512;
+    this.physicalBlockSizeBytes = this.blockSizeBytes;
     assert(Number.isSafeInteger(capacityBytes) && capacityBytes > 0, 'capacity is not a size');
     assert(capacityBytes % this.blockSizeBytes === 0, 'capacity is not a multiple of the block');
     this.name = options.name ?? 'memory';

@@ -72,7 +72,7 @@ export class RemoteDevice implements BlockDevice {
     this.#capacityBytes = profile.capacityBytes;
     this.#zeroMethod = Method.writeSame;
     this.name = options.name ?? `${options.session.options.targetName}/${options.lun}`;
-    client.onUnitAttention = (sense) => this.#attention(sense);
+    client.onUnitAttention = (sense) => this.takeAttention(sense);
   }
 
   /**
@@ -144,6 +144,12 @@ export class RemoteDevice implements BlockDevice {
    */
   onUnitAttention(listener: (sense: SenseData) => void): () => void {
     return this.#attentionListeners.add(listener);
+  }
+
+  /** A unit attention, met by a command or told in an asynchronous message. */
+  takeAttention(sense: SenseData): void {
+    this.#attentionListeners.emit(sense);
+    if (sense.code === CAPACITY_CHANGED) this.refreshCapacity().catch(() => undefined);
   }
 
   async drain(): Promise<void> {
@@ -237,7 +243,7 @@ export class RemoteDevice implements BlockDevice {
 
   /** @returns false where the command has been tried too often. */
   #sendAgain(part: RemotePart, verdict: Verdict & { kind: 'again' }): boolean {
-    if (verdict.sense !== null) this.#attention(verdict.sense);
+    if (verdict.sense !== null) this.takeAttention(verdict.sense);
     if (part.attempts >= ATTEMPTS_MAX || part.operation!.cancelled) return false;
     if (verdict.after === 'now') {
       this.#send(part);
@@ -309,10 +315,5 @@ export class RemoteDevice implements BlockDevice {
     operation.era = null;
     this.#spareOperations.push(operation);
     request.onDone(request);
-  }
-
-  #attention(sense: SenseData): void {
-    this.#attentionListeners.emit(sense);
-    if (sense.code === CAPACITY_CHANGED) this.refreshCapacity().catch(() => undefined);
   }
 }

@@ -12,6 +12,11 @@ const UNMAP_BLOCKS_MAX = 2 ** 20;
 /** Longest WRITE ATOMIC. */
 const ATOMIC_BLOCKS_MAX = 256;
 const OPTIMAL_TRANSFER_BYTES = 256 * KIB;
+/**
+ * Hosts are told physical blocks of at least this: in such pages today's media and file systems write, and a host that
+ * aligns to more than a device needs loses nothing.
+ */
+const PHYSICAL_BYTES_MIN = 4 * KIB;
 /** Block descriptors of one UNMAP. */
 export const UNMAP_DESCRIPTORS_MAX = 256;
 
@@ -51,6 +56,6 @@ export function unitLimits(
     unmapBlocks: UNMAP_BLOCKS_MAX,
     unmapGranularityBlocks: Math.max(1, blocks(features.unmapGranularityBytes)),
     atomicBlocks: Math.min(ATOMIC_BLOCKS_MAX, transferBlocks),
-    physicalBlocks: Math.max(1, blocks(device.physicalBlockSizeBytes)),
+    physicalBlocks: blocks(Math.max(device.physicalBlockSizeBytes, PHYSICAL_BYTES_MIN)),
   };
 }

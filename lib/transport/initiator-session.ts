@@ -80,28 +80,46 @@ async function openOnce(
   request: SessionRequest,
   portal: PortalAddress,
 ): Promise<InitiatorSession | SessionEnd> {
-  let session: InitiatorSession | null = null;
-  let settled = false;
-  const loggedIn = new Promise<InitiatorSession | SessionEnd>((resolve, reject) => {
-    session = newSession(request, {
-      ready: () => {
-        settled = true;
-        resolve(session!);
-      },
-      ended: (end) => {
-        if (settled) request.onEnded?.(end);
-        else if (end.targetAddress !== null) resolve(end);
-        else reject(end.failure);
-      },
-      ...(request.onAsyncMessage === undefined ? {} : { asyncMessage: request.onAsyncMessage }),
-    });
+  const login = new Login(request);
+  const session = newSession(request, {
+    ready: () => login.succeeded(session),
+    ended: (end) => login.ended(end),
+    ...(request.onAsyncMessage === undefined ? {} : { asyncMessage: request.onAsyncMessage }),
   });
   const { connectMs, localAddress } = request;
-  await dial(session!, portal, {
+  await dial(session, portal, {
     ...(connectMs === undefined ? {} : { connectMs }),
     ...(localAddress === undefined ? {} : { localAddress }),
   });
-  return loggedIn;
+  return login.outcome;
+}
+
+/** How a login ends, as a promise; what comes afterwards goes to the one who asked. */
+class Login {
+  readonly outcome: Promise<InitiatorSession | SessionEnd>;
+  readonly #request: SessionRequest;
+  #resolve: (outcome: InitiatorSession | SessionEnd) => void = () => undefined;
+  #reject: (failure: Failure) => void = () => undefined;
+  #succeeded = false;
+
+  constructor(request: SessionRequest) {
+    this.#request = request;
+    this.outcome = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  succeeded(session: InitiatorSession): void {
+    this.#succeeded = true;
+    this.#resolve(session);
+  }
+
+  ended(end: SessionEnd): void {
+    if (this.#succeeded) this.#request.onEnded?.(end);
+    else if (end.targetAddress !== null) this.#resolve(end);
+    else this.#reject(end.failure);
+  }
 }
 
 function newSession(request: SessionRequest, handlers: SessionHandlers): InitiatorSession {

@@ -7,6 +7,7 @@ import { Failure } from '../base/index.ts';
 import type { ListedPartition } from '../discovery/index.ts';
 import {
   assignedPartitions,
+  decodeSense,
   formatIscsiUrl,
   parseIscsiUrl,
   parsePortalUrl,
@@ -21,7 +22,8 @@ import type {
   SessionEnd,
   SessionLimits,
 } from '../initiator/index.ts';
-import type { LocalParameters } from '../iscsi/index.ts';
+import type { AsyncMessage, LocalParameters } from '../iscsi/index.ts';
+import { decodeLun } from '../scsi/index.ts';
 import { openSession } from './initiator-session.ts';
 import type { SessionRequest } from './initiator-session.ts';
 import { systemTimers } from './system-timers.ts';
@@ -59,15 +61,24 @@ export const Initiator = {
   async open(url: string, options: InitiatorOptions = {}): Promise<RemoteDevice> {
     const parsed = parseIscsiUrl(url);
     const watch = new SessionWatch(options.onEnded);
-    const session = await openSession({ ...requestFor(parsed, options), onEnded: watch.onEnded });
+    let disk: RemoteDevice | null = null;
+    const session = await openSession({
+      ...requestFor(parsed, options),
+      onEnded: watch.onEnded,
+      onAsyncMessage: (message, bytes) => {
+        const sense = decodeSense(bytes, bytes.length);
+        if (sense !== null && lunOf(message) === parsed.lun) disk?.takeAttention(sense);
+      },
+    });
     try {
-      return await RemoteDevice.open({
+      disk = await RemoteDevice.open({
         session,
         lun: parsed.lun,
         timers: systemTimers(),
         name: formatIscsiUrl(parsed),
         onClose: () => watch.logout(session),
       });
+      return disk;
     } catch (error) {
       session.logout();
       throw error;
@@ -100,6 +111,9 @@ export const Initiator = {
     }
   },
 };
+
+const lunOf = ({ lun }: AsyncMessage): number =>
+  decodeLun(lun.readUInt32BE(0), lun.readUInt32BE(4));
 
 /** Tells an end that was asked for from one that wasn't. */
 class SessionWatch {

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ExitCode, Failure, MIB } from '../../lib/base/index.ts';
 import type { InitiatorSession } from '../../lib/initiator/index.ts';
-import { Initiator } from '../../lib/transport/initiator.ts';
+import { Initiator } from '../../lib/transport/index.ts';
 import { sleep } from './child-process.ts';
 import { startHawser } from './contestants.ts';
 import { cpuSeconds, residentBytes } from './process-usage.ts';

@@ -2,7 +2,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { MIB } from '../../lib/base/index.ts';
 import { promiseFace } from '../../lib/block/index.ts';
-import { Initiator } from '../../lib/transport/initiator.ts';
+import { Initiator } from '../../lib/transport/index.ts';
 
 const PIECE_BYTES = 4 * MIB;
 const AT_ONCE = 4;

@@ -17,8 +17,8 @@ import {
 } from '../../lib/initiator/index.ts';
 import type { DeviceProfile, InitiatorSession } from '../../lib/initiator/index.ts';
 import { encodeLun } from '../../lib/scsi/index.ts';
-import { Initiator } from '../../lib/transport/initiator.ts';
-import type { InitiatorOptions } from '../../lib/transport/initiator.ts';
+import { Initiator } from '../../lib/transport/index.ts';
+import type { InitiatorOptions } from '../../lib/transport/index.ts';
 import { addressPattern } from './address-pattern.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
 

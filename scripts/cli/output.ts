@@ -81,5 +81,4 @@ function renderTable<Row>(
 
 /** Names come from other machines too: nothing that moves a terminal's cursor gets through. */
 export const printable = (text: string): string =>
-  // eslint-disable-next-line no-control-regex
   text === '' ? '-' : text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');

@@ -18,6 +18,7 @@ export function serverSettings(config: TargetConfig, version: string): ServerSet
     iqn: config.iqn,
     stateDirectory: config.stateDirectory,
     portals: portalSettings(config),
+    isns: config.isns,
     chapAlgorithms: config.chapAlgorithms.map((name) => algorithms[name]!),
     layout: config.array.layout,
     chunkBytes: config.array.chunkBytes,
@@ -40,6 +41,7 @@ export function restartKeys(before: TargetConfig, after: TargetConfig): readonly
   const parts = (config: TargetConfig): Readonly<Record<string, unknown>> => ({
     iqn: config.iqn,
     state: config.stateDirectory,
+    isns: config.isns,
     chapAlgorithms: config.chapAlgorithms,
     'admin.listen': config.admin.listen,
     'admin.tls': config.admin.tls,
@@ -59,6 +61,7 @@ function exportedSettings(config: TargetConfig): Readonly<Record<string, unknown
     state: config.stateDirectory,
     listen: config.listen,
     advertise: config.advertise,
+    isns: config.isns,
     chapAlgorithms: config.chapAlgorithms,
     admin: {
       listen: admin.listen,

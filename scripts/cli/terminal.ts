@@ -1,5 +1,6 @@
 /** The process' own terminal. */
 import { createInterface } from 'node:readline/promises';
+import { ExitCode } from '../../lib/base/index.ts';
 import type { Terminal } from './context.ts';
 
 export const processTerminal: Terminal = {
@@ -9,6 +10,7 @@ export const processTerminal: Terminal = {
   isInteractive: process.stdin.isTTY === true && process.stderr.isTTY === true,
   async ask(question) {
     const lines = createInterface({ input: process.stdin, output: process.stderr });
+    lines.on('SIGINT', () => process.exit(ExitCode.interrupted));
     try {
       return await lines.question(question);
     } finally {

@@ -122,7 +122,7 @@ describe('CHAP with an independent login client', () => {
     expect(outcome.status).to.equal(AUTHENTICATION_FAILED);
   });
 
-  it('refuses an unknown user no sooner and no other than a wrong secret', async () => {
+  it('refuses an unknown user just like a wrong secret', async () => {
     const outcome = await login(['--user', 'nobody']);
     expect(outcome).to.deep.equal({ status: AUTHENTICATION_FAILED });
   });

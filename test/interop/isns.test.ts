@@ -25,7 +25,8 @@ class IsnsServer {
     writeFileSync(
       this.#path('isnsd.conf'),
       `SourceName = isns.example\nDatabase = ${this.#folder}/database\n` +
-        `PIDFile = ${this.#folder}/pid\nBindAddress = 127.0.0.1:${port}\nSLPRegister = 0\n${shared}`,
+        `PIDFile = ${this.#folder}/pid\nBindAddress = 127.0.0.1:${port}\nSLPRegister = 0\n` +
+        `DefaultDiscoveryDomain = 1\n${shared}`,
     );
     writeFileSync(
       this.#path('isnsadm.conf'),

@@ -30,6 +30,8 @@ const LUN_DOES_NOT_EXIST = 2;
 const IN_USE = 5;
 
 const config = {
+  // the raw client doesn't log out when it is asked to
+  limits: { drainTimeout: '1s' },
   hosts: {
     a: { iqn: A, chap: { user: 'a', secretFile: 'a.secret' } },
     b: { iqn: B, chap: { user: 'b', secretFile: 'b.secret' } },

@@ -146,8 +146,11 @@ export class TargetProcess {
     }
   }
 
+  /** @throws where it has ended by itself: what a test asked of it killed it. */
   async remove(): Promise<void> {
+    const died = this.#child !== null && this.#child.exitCode === 1;
     await this.stop('SIGKILL');
     rmSync(this.directory, { recursive: true, force: true });
+    if (died) throw new Error(`the service died: ${this.log}`);
   }
 }

@@ -147,7 +147,10 @@ describe('hawser target', function () {
   it('stays up without a disk that it had, serves nothing, and serves when the disk is back', async () => {
     await target.start();
     await target.stop();
-    const [disk, aside] = [join(target.directory, 'disk1.img'), join(target.directory, 'aside.img')];
+    const [disk, aside] = [
+      join(target.directory, 'disk1.img'),
+      join(target.directory, 'aside.img'),
+    ];
     renameSync(disk, aside);
     const ready = await target.start();
     expect(ready).to.include({ serving: false });
@@ -160,6 +163,54 @@ describe('hawser target', function () {
     await target.logged(/array is served/);
     const opened = await Initiator.open(url(), asWeb1);
     await opened.close();
+  });
+
+  it('waits for its import with an array of another server, then for the confirmation', async () => {
+    await target.start();
+    await target.stop();
+    target.configure(`${head.replace('./state', './state2')}${hosts}`);
+    const { serving, reason } = await target.start();
+    expect(serving).to.equal(false);
+    const uuid = /hawser array import (\S+?)"/.exec(reason!)![1]!;
+    expect((await target.run('array', 'import', `${uuid.slice(1)}0`)).code).to.equal(3);
+    expect((await target.run('array', 'import', uuid)).code).to.equal(0);
+    const waiting = (): Promise<unknown> =>
+      Initiator.open(url(), asWeb1).then(
+        (disk) => disk.close().then(() => 'in'),
+        () => 'out',
+      );
+    expect(await waiting()).to.equal('out');
+    expect((await target.run('array', 'import', uuid, '--confirm')).code).to.equal(0);
+    expect(await waiting()).to.equal('in');
+    expect((await target.run('array', 'import', uuid)).code).to.equal(4);
+  });
+
+  it('makes partitions on memory anew at every start', async () => {
+    const memory = head.replace(/  layout[\s\S]*/, '  disks: [{ memory: 64MiB }]\n');
+    target.configure(
+      `${memory}${hosts}partitions:\n  data1: { size: 16MiB, hosts: { web1: rw } }\n`,
+    );
+    await target.start();
+    await target.stop('SIGKILL');
+    await target.start();
+    expect(await hostsOf('data1')).to.deep.equal(['web1']);
+  });
+
+  it('counts its starts, also after it was killed', async () => {
+    await target.start();
+    await target.stop('SIGKILL');
+    await target.start();
+    const status = json<{ incarnation: number }>(await target.run('status', '--json'));
+    expect(status.incarnation).to.equal(2);
+  });
+
+  it('refuses a disk with something else on it, and names it', async () => {
+    const disk = Buffer.alloc(64 * 1024 * 1024);
+    disk.writeUInt16LE(0xef53, 1024 + 56);
+    writeFileSync(join(target.directory, 'disk1.img'), disk);
+    const { code, stderr } = await run(['target', '--config', target.file]);
+    expect(code).to.equal(6);
+    expect(stderr).to.contain('disk1.img');
   });
 
   it('keeps its private files private', async () => {
@@ -204,7 +255,17 @@ describe('hawser commands against a storage server', function () {
   });
 
   it('delete says who is connected and refuses, and ends their session by force', async () => {
-    await target.run('partition', 'create', 'gone', '--size', '4MiB', '--lun', '7', '--host', 'web1');
+    await target.run(
+      'partition',
+      'create',
+      'gone',
+      '--size',
+      '4MiB',
+      '--lun',
+      '7',
+      '--host',
+      'web1',
+    );
     const disk = await Initiator.open(url(7), asWeb1);
     const refused = await target.run('partition', 'delete', 'gone', '--yes');
     expect(refused.code).to.equal(5);
@@ -212,7 +273,9 @@ describe('hawser commands against a storage server', function () {
     const unsure = await target.run('partition', 'delete', 'gone', '--force');
     expect(unsure.code).to.equal(2);
     expect((await target.run('partition', 'delete', 'gone', '--force', '--yes')).code).to.equal(0);
-    const write = await promiseFace(disk).write(0, Buffer.alloc(4096)).catch((error: unknown) => error);
+    const write = await promiseFace(disk)
+      .write(0, Buffer.alloc(4096))
+      .catch((error: unknown) => error);
     expect(write).to.be.instanceOf(Error);
     const reused = ['partition', 'create', 'next', '--size', '4MiB', '--lun', '7'];
     const seen = await target.run(...reused);
@@ -223,25 +286,57 @@ describe('hawser commands against a storage server', function () {
   });
 
   it('unassign ends access of a live session at once', async () => {
-    await target.run('partition', 'create', 'taken', '--size', '4MiB', '--lun', '9', '--host', 'web1');
+    await target.run(
+      'partition',
+      'create',
+      'taken',
+      '--size',
+      '4MiB',
+      '--lun',
+      '9',
+      '--host',
+      'web1',
+    );
     const disk = await Initiator.open(url(9), asWeb1);
     expect((await target.run('partition', 'unassign', 'taken', 'web1')).code).to.equal(0);
-    const read = await promiseFace(disk).read(0, Buffer.alloc(4096)).catch((error: unknown) => error);
+    const read = await promiseFace(disk)
+      .read(0, Buffer.alloc(4096))
+      .catch((error: unknown) => error);
     expect(read).to.be.instanceOf(Error);
     await disk.close().catch(() => undefined);
   });
 
   it('host add makes a secret that logs in and that no data shows', async () => {
     const iqn = 'iqn.2026-11.x:made';
-    const { code, stdout, stderr } = await target.run('host', 'add', 'made', '--iqn', iqn, '--json');
+    const { code, stdout, stderr } = await target.run(
+      'host',
+      'add',
+      'made',
+      '--iqn',
+      iqn,
+      '--json',
+    );
     expect(code).to.equal(0);
     const secret = / secret (\S+)/.exec(stderr)![1]!;
     expect(stdout).to.not.contain(secret);
-    await target.run('partition', 'create', 'formade', '--size', '4MiB', '--lun', '11', '--host', 'made');
+    await target.run(
+      'partition',
+      'create',
+      'formade',
+      '--size',
+      '4MiB',
+      '--lun',
+      '11',
+      '--host',
+      'made',
+    );
     const wrong = { initiatorName: iqn, chap: { user: 'made', secret: 'wrong-secret-wrong' } };
     const refused = await Initiator.open(url(11), wrong).catch((error: unknown) => error);
     expect(refused).to.include({ kind: 'notAllowed' });
-    const disk = await Initiator.open(url(11), { initiatorName: iqn, chap: { user: 'made', secret } });
+    const disk = await Initiator.open(url(11), {
+      initiatorName: iqn,
+      chap: { user: 'made', secret },
+    });
     await disk.close();
   });
 
@@ -254,7 +349,15 @@ describe('hawser commands against a storage server', function () {
   });
 
   it('discover lists targets, portals and the partitions of this host', async () => {
-    const words = ['discover', target.ready!.portals[0]!, '--iqn', WEB1, '--user', 'web1', '--json'];
+    const words = [
+      'discover',
+      target.ready!.portals[0]!,
+      '--iqn',
+      WEB1,
+      '--user',
+      'web1',
+      '--json',
+    ];
     const env = { HAWSER_SECRET: SECRET };
     const [found] = json<{ target: string; partitions: { name: string; lun: number }[] }[]>(
       await run(words, { env }),
@@ -274,11 +377,22 @@ describe('hawser commands against a storage server', function () {
 
   it('share create gives a disk whose printed secret works', async () => {
     const iqn = 'iqn.1993-08.org.debian:01:db1';
-    const { code, stdout } = await target.run('share', 'create', 'vol-a', '--size', '4MiB', '--to', iqn);
+    const { code, stdout } = await target.run(
+      'share',
+      'create',
+      'vol-a',
+      '--size',
+      '4MiB',
+      '--to',
+      iqn,
+    );
     expect(code).to.equal(0);
     const secret = / secret (\S+) /.exec(stdout)![1]!;
     const lun = Number(/LUN (\d+)/.exec(stdout)![1]);
-    const disk = await Initiator.open(url(lun), { initiatorName: iqn, chap: { user: 'db1', secret } });
+    const disk = await Initiator.open(url(lun), {
+      initiatorName: iqn,
+      chap: { user: 'db1', secret },
+    });
     await disk.close();
     for (const system of ['Linux', 'Windows', 'ESXi', 'Proxmox', 'QEMU']) {
       expect(stdout).to.contain(system);
@@ -294,7 +408,9 @@ describe('hawser commands against a storage server', function () {
   });
 
   it('doctor names each finding with what mends it', async () => {
-    const findings = json<{ level: string; remedy: string }[]>(await target.run('doctor', '--json'));
+    const findings = json<{ level: string; remedy: string }[]>(
+      await target.run('doctor', '--json'),
+    );
     for (const { level, remedy } of findings) expect(level === 'ok').to.equal(remedy === '');
   });
 
@@ -314,4 +430,3 @@ describe('hawser commands against a storage server', function () {
     await disk.close();
   });
 });
-

@@ -22,7 +22,7 @@ import { VirtualTimers } from '../fakes/virtual-timers.ts';
 import { CrashLoad } from '../soak/crash-load.ts';
 import { SimClient } from './sim-client.ts';
 
-const ROUNDS = Number(process.env['CRASH_ROUNDS'] ?? 200);
+const ROUNDS = Number(process.env['CRASH_ROUNDS'] ?? 100);
 const FIRST_SEED = Number(process.env['SEED'] ?? 1);
 const TARGET = 'iqn.2026-11.io.hawser:simulated';
 const HOST = 'iqn.2026-11.test:host';

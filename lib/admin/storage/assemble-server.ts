@@ -14,6 +14,7 @@ import { HostStore } from '../state/host-store.ts';
 import { ServerRecord } from '../state/server-record.ts';
 import { AccessMap } from './access-map.ts';
 import { ArrayHolder } from './array-holder.ts';
+import { IsnsSet } from './isns-set.ts';
 import type { ServerParts } from './server-parts.ts';
 import type { ServerSettings } from './settings.ts';
 import { lockState } from './state-lock.ts';
@@ -50,7 +51,9 @@ async function makeParts(settings: ServerSettings, engine: Engine, log: Log): Pr
   const world = { settings, record, timers, random };
   const node = makeNode({ ...world, access, buffers, nodeEvents: nodeEvents(events, log) });
   const holder = new ArrayHolder({ ...world, engine });
-  return { holder, hosts, record, units, access, node, events, log, timers };
+  const servers = settings.isns;
+  const isns = new IsnsSet({ targetName: settings.iqn, servers, timers, random, log });
+  return { holder, hosts, record, units, access, node, events, log, timers, isns };
 }
 
 function makeNode(options: {

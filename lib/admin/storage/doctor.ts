@@ -48,6 +48,7 @@ const checks: readonly Check[] = [
   checkAccess,
   checkSuspended,
   checkPortals,
+  checkIsns,
   checkEngine,
 ];
 
@@ -153,6 +154,14 @@ function checkPortals({ settings }: DoctorOptions): FindingEntry[] {
       'list one address for each network in `listen`',
     ),
   );
+}
+
+function checkIsns({ parts: { isns } }: DoctorOptions): FindingEntry[] {
+  return isns.statuses.map(({ server, registered, failure }) => {
+    if (registered) return well('iSNS', `registered with ${server}`);
+    const found = `not registered with ${server}${failure === '' ? '' : `: ${failure}`}`;
+    return warning('iSNS', found, 'start that server, or take it out of `isns`');
+  });
 }
 
 function checkEngine({ engineNote }: DoctorOptions): FindingEntry[] {

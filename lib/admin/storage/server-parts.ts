@@ -7,6 +7,7 @@ import type { HostStore } from '../state/host-store.ts';
 import type { ServerRecord } from '../state/server-record.ts';
 import type { AccessMap } from './access-map.ts';
 import type { ArrayHolder } from './array-holder.ts';
+import type { IsnsSet } from './isns-set.ts';
 import type { UnitSet } from './unit-set.ts';
 
 export interface ServerParts {
@@ -19,6 +20,7 @@ export interface ServerParts {
   readonly events: EventLog;
   readonly log: Log;
   readonly timers: Timers;
+  readonly isns: IsnsSet;
 }
 
 /** Makes what has been decided visible on live sessions; resolves when commands on what was taken away have ended. */

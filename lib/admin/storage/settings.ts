@@ -28,6 +28,8 @@ export interface ServerSettings {
   readonly iqn: string;
   readonly stateDirectory: string;
   readonly portals: readonly PortalSettings[];
+  /** iSNS servers to register with, `host:port`. */
+  readonly isns: readonly string[];
   readonly chapAlgorithms: readonly ChapAlgorithm[];
   readonly layout: Layout;
   readonly chunkBytes: number;

@@ -101,7 +101,10 @@ export class StorageServer {
 
   /** Opens the portals; logins are told to come back later until the array is there. */
   listen(portals: readonly PortalSettings[] = this.settings.portals): Promise<void> {
-    return this.#changes.run(() => this.#portals.follow(portals));
+    return this.#changes.run(async () => {
+      await this.#portals.follow(portals);
+      this.#parts.isns.follow(this.#portals.addresses);
+    });
   }
 
   /**
@@ -191,9 +194,9 @@ export class StorageServer {
   }
 
   async #stop(): Promise<void> {
-    const { node, units, holder } = this.#parts;
+    const { node, units, holder, isns } = this.#parts;
     node.setServing(false);
-    await this.#portals.close();
+    await Promise.all([this.#portals.close(), isns.stop()]);
     await node.stop(this.settings.drainMs);
     await this.#changes.idle();
     this.#endArrayWatch();

@@ -83,7 +83,10 @@ export class FileDevice implements BlockDevice {
     this.direct = facts.direct;
     this.#facts = facts;
     this.blockSizeBytes = chooseBlockSize(options, facts);
-    this.physicalBlockSizeBytes = Math.max(facts.physicalBlockBytes, this.blockSizeBytes);
+    // what lies below a file system's block is nothing that a file can tell
+    this.physicalBlockSizeBytes = facts.blockDevice
+      ? Math.max(facts.physicalBlockBytes, this.blockSizeBytes)
+      : this.blockSizeBytes;
     this.#capacityBytes = roundDown(facts.bytes, this.blockSizeBytes);
     const { findsHoles } = engine;
     const abilities = fileAbilities(facts, { readOnly, sparse, findsHoles });

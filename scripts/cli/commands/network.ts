@@ -1,5 +1,6 @@
 /** hawser discover, hawser bench: what a host can see of any iSCSI target */
 import type { Command } from 'commander';
+import type { BenchResult } from '../../bench/index.ts';
 import { roundedSize } from '../../../config/quantity.ts';
 import type { Discovery, InitiatorOptions } from '../../../lib/transport/index.ts';
 import { Failure } from '../../../lib/base/index.ts';
@@ -153,8 +154,6 @@ async function runBench(
     throw new Failure('unexpected', `${result.errors} error(s), the first: ${result.firstError}`);
   }
 }
-
-type BenchResult = Awaited<ReturnType<typeof import('../../bench/index.ts').runBench>>;
 
 const withoutSecret = (result: BenchResult): BenchResult => ({
   ...result,

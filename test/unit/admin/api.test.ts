@@ -57,7 +57,9 @@ describe('admin API', () => {
   it('leaves sharing as it was where the assignment is refused', async () => {
     await service.call('POST', P, data1);
     const shared = { rights: 'rw', shared: 'cluster' };
-    expect(await service.call('PUT', `${P}/data1/hosts/nobody`, shared)).to.include({ status: 404 });
+    expect(await service.call('PUT', `${P}/data1/hosts/nobody`, shared)).to.include({
+      status: 404,
+    });
     expect((await service.call('GET', `${P}/data1`)).body).to.include({ shared: false });
   });
 
@@ -126,9 +128,7 @@ describe('admin API', () => {
 
   const desired = {
     hosts: [{ ...web1, mutual: null }],
-    partitions: [
-      { ...data1, lun: 4, blockSizeBytes: 512, shared: false, hosts: { web1: 'rw' } },
-    ],
+    partitions: [{ ...data1, lun: 4, blockSizeBytes: 512, shared: false, hosts: { web1: 'rw' } }],
   };
 
   it('applies what is wanted, once', async () => {
@@ -161,7 +161,9 @@ describe('admin API', () => {
     const wanted = { hosts: desired.hosts, partitions: [...desired.partitions, large] };
     const { body } = await service.call('POST', '/api/v1/apply', { desired: wanted });
     expect(body).to.include({ code: 'partlyDone' });
-    expect((body as { detail: string }).detail).to.match(/^2 of 5 changes made; create partition large/);
+    expect((body as { detail: string }).detail).to.match(
+      /^2 of 5 changes made; create partition large/,
+    );
   });
 
   const refusals: [string, string, string, unknown, number, string][] = [
@@ -194,7 +196,9 @@ describe('admin API', () => {
   it('refuses a change that does not say it is JSON', async () => {
     const form = { 'content-type': 'application/x-www-form-urlencoded' };
     expect((await service.call('POST', P, data1, form)).status).to.equal(415);
-    expect((await service.call('DELETE', `${P}/x`, undefined, { 'content-type': '' })).status).to.equal(415);
+    expect(
+      (await service.call('DELETE', `${P}/x`, undefined, { 'content-type': '' })).status,
+    ).to.equal(415);
   });
 
   it('makes a task of a change whose caller does not wait', async () => {

@@ -21,6 +21,7 @@ export function memorySettings(stateDirectory: string): ServerSettings {
     iqn: 'iqn.2026-11.io.hawser:test',
     stateDirectory,
     portals: [],
+    isns: [],
     chapAlgorithms: [5, 8],
     layout: 'linear',
     chunkBytes: 65_536,

@@ -118,11 +118,7 @@ describe('a plan', () => {
   it('never shows a secret', () => {
     const stored = host('a', { chap: { user: 'u', secret: 'old-secret-123' } });
     const wanted = host('a', { chap: { user: 'u', secret: 'new-secret-123' } });
-    const { steps } = makePlan(
-      { hosts: [wanted], partitions: [] },
-      current([stored], []),
-      false,
-    );
+    const { steps } = makePlan({ hosts: [wanted], partitions: [] }, current([stored], []), false);
     const text = JSON.stringify(steps.map(planLine));
     expect(text).to.contain('changed').and.not.contain('secret-123');
   });

@@ -12,7 +12,11 @@ function written(record: object): Record<string, unknown> {
 describe('log records', () => {
   it('hold no secret, however deep it lies', () => {
     const chap = { user: 'web1', secret: 'sixteen-bytes-ok', CHAP_R: '0x12' };
-    const record = written({ host: { chap }, token: 'abc', headers: [{ authorization: 'Bearer x' }] });
+    const record = written({
+      host: { chap },
+      token: 'abc',
+      headers: [{ authorization: 'Bearer x' }],
+    });
     const text = JSON.stringify(record);
     for (const secret of ['sixteen', 'abc', '0x12', 'Bearer']) expect(text).to.not.contain(secret);
     expect(text).to.contain('web1');
