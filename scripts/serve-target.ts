@@ -22,6 +22,7 @@ export interface ServeOptions {
   readonly file: string;
   readonly version: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  readonly onReady?: () => void;
 }
 
 /** Changes of the API's settings that a reload brings. */
@@ -40,7 +41,7 @@ export interface RunningTarget {
 }
 
 /** Resolves when the server has stopped. @throws Failure where it can't start. */
-export async function serveTarget({ file, version, env }: ServeOptions): Promise<void> {
+export async function serveTarget({ file, version, env, onReady }: ServeOptions): Promise<void> {
   const log = serviceLog('target', env['HAWSER_LOG']);
   const config = loadTargetConfig(file, env);
   const load = (): TargetConfig => loadTargetConfig(file, env);
@@ -50,6 +51,7 @@ export async function serveTarget({ file, version, env }: ServeOptions): Promise
   process.on('SIGHUP', () => void running?.reload());
   running = await startTarget({ config, load, version, log });
   announceReady(running, env['NOTIFY_SOCKET']);
+  onReady?.();
   const endWatchdog = feedWatchdog(env);
   const signal = await stopAsked;
   endWatchdog();

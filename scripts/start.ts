@@ -7,33 +7,17 @@ import { join, relative, resolve } from 'node:path';
 import { loadTargetConfig } from '../config/index.ts';
 import type { TargetConfig } from '../config/index.ts';
 import { Failure } from '../lib/base/index.ts';
+import { DEMO_HOST, demoConfiguration } from './cli/demo-configuration.ts';
 import { generateSecret } from './cli/secret-source.ts';
 import { serviceLog } from './cli/service-log.ts';
 import { proveDisk } from './cli/start-proof.ts';
 import { packageVersion } from './cli/version.ts';
 import { startTarget } from './serve-target.ts';
 
-const HOST = 'demo';
-const HOST_IQN = 'iqn.2026-11.io.hawser:demo';
-const PARTITION = 'demo';
+const PORTAL = '127.0.0.1:3260';
+const ADMIN = '127.0.0.1:3280';
 const PRIVATE_FILE_MODE = 0o600;
 const PRIVATE_DIRECTORY_MODE = 0o700;
-
-const defaultConfiguration = `# Written by the first \`npm start\`. Yours to change; \`hawser plan\` shows what a change would do.
-iqn: iqn.2026-11.io.hawser:start
-state: ./state
-listen: ["127.0.0.1:3260"]
-admin: { listen: "127.0.0.1:3280" }
-array:
-  layout: stripe
-  disks:
-    - { path: ./disk0.img, size: 512MiB, sparse: true }
-    - { path: ./disk1.img, size: 512MiB, sparse: true }
-hosts:
-  ${HOST}: { iqn: "${HOST_IQN}", chap: { user: ${HOST}, secretFile: ${HOST}.secret } }
-partitions:
-  ${PARTITION}: { size: 512MiB, lun: 0, hosts: { ${HOST}: rw } }
-`;
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
@@ -65,17 +49,17 @@ async function start(): Promise<void> {
 function prepare(directory: string, file: string): void {
   mkdirSync(directory, { recursive: true, mode: PRIVATE_DIRECTORY_MODE });
   if (existsSync(file)) return;
-  const secretFile = join(directory, `${HOST}.secret`);
+  const secretFile = join(directory, `${DEMO_HOST}.secret`);
   writeFileSync(secretFile, `${generateSecret()}\n`, { mode: PRIVATE_FILE_MODE });
   chmodSync(secretFile, PRIVATE_FILE_MODE);
-  writeFileSync(file, defaultConfiguration);
+  writeFileSync(file, demoConfiguration(PORTAL, ADMIN));
 }
 
 async function prove(url: string, { desired }: TargetConfig): Promise<void> {
-  const host = desired.hosts.find(({ name }) => name === HOST);
+  const host = desired.hosts.find(({ name }) => name === DEMO_HOST);
   const credentials = host?.chap ?? null;
   if (host === undefined || credentials === null || credentials.secret === null) {
-    say(`  (var/target.yaml has no host "${HOST}" with CHAP any more: nothing is written)`);
+    say(`  (var/target.yaml has no host "${DEMO_HOST}" with CHAP any more: nothing is written)`);
     return;
   }
   const chap = { user: credentials.user, secret: credentials.secret };

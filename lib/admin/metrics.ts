@@ -5,6 +5,8 @@ import type { UnitCounters } from '../scsi/index.ts';
 import { partitionsOf } from './storage/show.ts';
 import type { ServerParts } from './storage/server-parts.ts';
 
+const MICROSECONDS = 1e6;
+
 /** Units of the partitions that are served, by name. */
 type Sample = readonly (readonly [string, UnitCounters])[];
 
@@ -103,19 +105,23 @@ export class ServerMetrics {
 
   #addNodeCounters(): void {
     const { counters } = this.#parts.node;
-    const names = Object.keys(counters) as (keyof typeof counters)[];
-    for (const key of names) {
-      const name = `hawser_target_${key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`;
-      new Counter({
-        name: `${name}_total`,
-        help: `Of the target node: ${key}`,
-        registers: [this.#registry],
-        collect() {
-          this.reset();
-          this.inc(counters[key]);
-        },
-      });
+    for (const key of Object.keys(counters) as (keyof typeof counters)[]) {
+      const words = key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+      const name = `hawser_target_${words}_total`;
+      this.#counter(name, `Of the target node: ${key}`, () => counters[key]);
     }
+  }
+
+  #counter(name: string, help: string, value: () => number): void {
+    new Counter({
+      name,
+      help,
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        this.inc(value());
+      },
+    });
   }
 
   #addGauges(version: string): void {
@@ -131,9 +137,9 @@ export class ServerMetrics {
     this.#gauge('process_resident_memory_bytes', 'Resident memory', () =>
       process.memoryUsage.rss(),
     );
-    this.#gauge('process_cpu_seconds_total', 'Processor time used', () => {
+    this.#counter('process_cpu_seconds_total', 'Processor time used', () => {
       const { user, system } = process.cpuUsage();
-      return (user + system) / 1e6;
+      return (user + system) / MICROSECONDS;
     });
   }
 
@@ -165,7 +171,7 @@ function latencyValues(
   let count = 0;
   let sum = 0;
   for (let index = 0; index < LATENCY_BUCKETS; index++) {
-    const endSeconds = 2 ** index / 1e6;
+    const endSeconds = 2 ** index / MICROSECONDS;
     count += buckets[index]!;
     sum += buckets[index]! * endSeconds * 0.75;
     const last = index === LATENCY_BUCKETS - 1;

@@ -104,7 +104,7 @@ export class PartitionDevice implements BlockDevice, TransferOwner {
 
   extents(offsetBytes: number, lengthBytes: number, limit = Infinity): Promise<BlockExtent[]> {
     assert(rangeFits(this, offsetBytes, lengthBytes), 'extents outside the device');
-    if (!this.features.thin) return Promise.resolve(allData(offsetBytes, lengthBytes));
+    if (!this.features.unmap) return Promise.resolve(allData(offsetBytes, lengthBytes));
     const devices = this.#members.map(({ device }) => device);
     return mappedExtents({ map: this.#map, devices, offsetBytes, lengthBytes, limit });
   }

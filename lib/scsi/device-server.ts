@@ -48,7 +48,9 @@ export function runTask(task: ScsiTask): void {
   if (task.set !== null && task.phase === TaskPhase.collecting) task.set.ready(task);
 }
 
-/** The task's turn has come. What happened while it waited for data or for its turn counts again. */
+/**
+ * The task's turn has come. What happened while it waited for data or for its turn counts again.
+ */
 export function performTask(task: ScsiTask): void {
   const { itl, row } = task;
   if (row === null || itl === null) return;
@@ -112,7 +114,9 @@ function clearResults(task: ScsiTask): void {
   task.request.owner = null;
 }
 
-/** TASK SET FULL tells a nexus to wait for its own commands; one that has none is told BUSY (SAM-5). */
+/**
+ * TASK SET FULL tells a nexus to wait for its own commands; one that has none is told BUSY (SAM-5).
+ */
 function refuseFull(task: ScsiTask, itl: ItlNexus): false {
   const has = !itl.tasks().next().done;
   finishStatus(task, has ? ScsiStatus.taskSetFull : ScsiStatus.busy);

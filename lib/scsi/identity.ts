@@ -1,4 +1,7 @@
-/** The names of a logical unit, all derived from one UUID: the same on every portal and after every restart. */
+/**
+ * The names of a logical unit, all derived from one UUID: the same on every portal and after every
+ * restart.
+ */
 import { assert } from '../base/index.ts';
 
 const UUID_PATTERN = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -8,7 +11,10 @@ export class UnitIdentity {
   readonly uuid: string;
   /** Unit serial number (VPD 80): the UUID's 32 hexadecimal digits. */
   readonly serial: string;
-  /** NAA designator, 8 bytes: locally assigned (3h) with the UUID's last 60 bits, which a version 4 UUID draws at random. */
+  /**
+   * NAA designator, 8 bytes: locally assigned (3h) with the UUID's last 60 bits, which a version 4
+   * UUID draws at random.
+   */
   readonly naa: Buffer;
 
   constructor(uuid: string) {

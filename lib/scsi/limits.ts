@@ -1,4 +1,7 @@
-/** What one command may ask of a logical unit, as Block Limits (VPD B0) tells it. All in logical blocks. */
+/**
+ * What one command may ask of a logical unit, as Block Limits (VPD B0) tells it. All in logical
+ * blocks.
+ */
 import { KIB, MIB } from '../base/index.ts';
 import type { BlockDevice } from '../block/index.ts';
 
@@ -13,8 +16,8 @@ const UNMAP_BLOCKS_MAX = 2 ** 20;
 const ATOMIC_BLOCKS_MAX = 256;
 const OPTIMAL_TRANSFER_BYTES = 256 * KIB;
 /**
- * Hosts are told physical blocks of at least this: in such pages today's media and file systems write, and a host that
- * aligns to more than a device needs loses nothing.
+ * Hosts are told physical blocks of at least this: in such pages today's media and file systems
+ * write, and a host that aligns to more than a device needs loses nothing.
  */
 const PHYSICAL_BYTES_MIN = 4 * KIB;
 /** Block descriptors of one UNMAP. */

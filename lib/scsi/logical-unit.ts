@@ -29,7 +29,10 @@ export interface LogicalUnitOptions {
   readonly timers: Timers;
   /** Without one APTPL isn't offered. */
   readonly reservationStore?: ReservationStore;
-  /** False: writes end only when they are durable, and hosts can't change that. Default: as the device has a cache. */
+  /**
+   * False: writes end only when they are durable, and hosts can't change that. Default: as the
+   * device has a cache.
+   */
   readonly writeCache?: boolean;
   /** Longest transfer of one command (VPD B0). Default 4 MiB. */
   readonly maxTransferBytes?: number;
@@ -99,7 +102,9 @@ export class LogicalUnit {
     this.#itlNexuses.add(itl);
   }
 
-  /** @internal Ends the nexus' commands, silently; resolves when none can touch the medium any more. */
+  /**
+   * @internal Ends the nexus' commands, silently; resolves when none can touch the medium any more.
+   */
   async detach(itl: ItlNexus, dropRegistrations: boolean): Promise<void> {
     this.#itlNexuses.delete(itl);
     await this.tasks.abort({ affects: (task) => task.itl === itl, by: null, tellsOthers: false });
@@ -114,12 +119,16 @@ export class LogicalUnit {
     for (const itl of this.#itlNexuses) if (itl !== except) itl.addUnitAttention(reason);
   }
 
-  /** Aborts on behalf of `by`, whose own commands end silently; others are told where TAS says so. */
+  /**
+   * Aborts on behalf of `by`, whose own commands end silently; others are told where TAS says so.
+   */
   abortTasks(by: ItNexus | null, affects: (task: ScsiTask) => boolean): Promise<void> {
     return this.tasks.abort({ affects, by, tellsOthers: this.modes.taskAbortedStatus });
   }
 
-  /** Logical unit reset (SAM-5). Resolves when no command from before can touch the medium any more. */
+  /**
+   * Logical unit reset (SAM-5). Resolves when no command from before can touch the medium any more.
+   */
   async reset(by: ItNexus | null): Promise<void> {
     const ended = this.abortTasks(by, () => true);
     this.reservations.reset();
@@ -128,7 +137,10 @@ export class LogicalUnit {
     await ended;
   }
 
-  /** Refuses media commands from now on, ends those in progress. The device stays open: it belongs to the caller. */
+  /**
+   * Refuses media commands from now on, ends those in progress. The device stays open: it belongs
+   * to the caller.
+   */
   async close(): Promise<void> {
     this.notReady = 'notReadyCauseNotReportable';
     this.#endCapacityWatch();

@@ -1,4 +1,6 @@
-/** How commands reach the medium: one transfer on the hot path, steps with promises everywhere else. */
+/**
+ * How commands reach the medium: one transfer on the hot path, steps with promises everywhere else.
+ */
 import { BlockOp, BlockOutcome } from '../block/index.ts';
 import type { BlockRequest, TransferMemory } from '../block/index.ts';
 import { finishDataIn, finishGood, finishReason, finishSense, reasonOf } from './finish.ts';
@@ -75,7 +77,10 @@ export interface Step {
   readonly mayUnmap?: boolean;
 }
 
-/** One device request of a command of several; at most one at a time. @returns why to end, undefined after success. */
+/**
+ * One device request of a command of several; at most one at a time. @returns why to end, undefined
+ * after success.
+ */
 export function mediaStep(
   task: ScsiTask,
   unit: LogicalUnit,
@@ -125,7 +130,8 @@ export const flushStep = (task: ScsiTask, unit: LogicalUnit): Promise<SenseReaso
 export type Steps = (task: ScsiTask, unit: LogicalUnit) => Promise<SenseReason | undefined>;
 
 /**
- * Performs a command of several steps on the range that the task names, then ends it with what `steps` returns.
+ * Performs a command of several steps on the range that the task names, then ends it with what
+ * `steps` returns.
  * @param exclusive nothing else may touch the range meanwhile.
  */
 export function runSteps(task: ScsiTask, unit: LogicalUnit, steps: Steps, exclusive = false): void {

@@ -13,7 +13,10 @@ export class ModeState {
   /** The device has a write cache, so WCE can be changed. */
   readonly writeCacheChangeable: boolean;
 
-  /** @param allowWriteCache false: the operator wants every write durable, and no host can change that. */
+  /**
+   * @param allowWriteCache false: the operator wants every write durable, and no host can change
+   * that.
+   */
   constructor(features: BlockFeatures, allowWriteCache: boolean) {
     this.writeCacheChangeable = features.volatileWriteCache && allowWriteCache;
     this.writeCacheEnabled = this.writeCacheChangeable;

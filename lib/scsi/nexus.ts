@@ -111,7 +111,8 @@ export class ItNexus {
 
   /**
    * Takes the LUN away: new commands find no logical unit from now on.
-   * @returns when this nexus' commands on it have ended and, where asked, its persistent registrations are gone.
+   * @returns when this nexus' commands on it have ended and, where asked, its persistent
+   * registrations are gone.
    */
   async unmap(lun: number, options: { dropRegistrations?: boolean } = {}): Promise<void> {
     const itl = this.#units.get(lun);

@@ -1,7 +1,8 @@
 /**
- * Commands that are one step for all nexuses (COMPARE AND WRITE, ORWRITE, WRITE ATOMIC, the destination of a copy) hold
- * their block range exclusively: they wait for everything that touches it, and whatever comes later waits for them. In
- * ordinary service the queue is empty and costs the read and write path one comparison.
+ * Commands that are one step for all nexuses (COMPARE AND WRITE, ORWRITE, WRITE ATOMIC, the
+ * destination of a copy) hold their block range exclusively: they wait for everything that touches
+ * it, and whatever comes later waits for them. In ordinary service the queue is empty and costs the
+ * read and write path one comparison.
  */
 
 /** What wants to touch blocks `lba` to `lba + blocks`. */
@@ -10,7 +11,10 @@ export interface RangeClaim {
   blocks: number;
   /** Nothing else may touch the range meanwhile. */
   exclusive: boolean;
-  /** Has the range; set by RangeLocks, or by its owner where `RangeLocks.count` is 0 and the claim isn't exclusive. */
+  /**
+   * Has the range; set by RangeLocks, or by its owner where `RangeLocks.count` is 0 and the claim
+   * isn't exclusive.
+   */
   touching: boolean;
   /** Called once for each `enter`, from inside it or later. */
   rangeGranted(): void;
@@ -20,13 +24,19 @@ const overlap = (one: RangeClaim, other: RangeClaim): boolean =>
   one.lba < other.lba + other.blocks && other.lba < one.lba + one.blocks;
 
 export class RangeLocks {
-  /** Exclusive claims, held and waiting, and the others that wait for them. 0: a shared claim may begin at once. */
+  /**
+   * Exclusive claims, held and waiting, and the others that wait for them. 0: a shared claim may
+   * begin at once.
+   */
   count = 0;
   /** In the order in which they came. */
   readonly #queue: RangeClaim[] = [];
   readonly #shared: () => Iterable<RangeClaim>;
 
-  /** @param shared claims that may touch the medium without standing in the queue: the commands of the task set. */
+  /**
+   * @param shared claims that may touch the medium without standing in the queue: the commands of
+   * the task set.
+   */
   constructor(shared: () => Iterable<RangeClaim>) {
     this.#shared = shared;
   }

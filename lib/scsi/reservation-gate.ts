@@ -3,7 +3,10 @@ import type { ReservationClass } from './command.ts';
 import type { ItlNexus } from './nexus.ts';
 
 export interface ReservationGate {
-  /** A reservation of another nexus keeps the command away. Asked only while the unit `hasReservations`. */
+  /**
+   * A reservation of another nexus keeps the command away. Asked only while the unit
+   * `hasReservations`.
+   */
   conflicts(itl: ItlNexus, reservationClass: ReservationClass): boolean;
   /** The nexus is gone: RESERVE(6) of it ends, persistent registrations stay. */
   nexusLost(itl: ItlNexus): void;

@@ -1,4 +1,7 @@
-/** One SCSI target device: opens nexuses, passes their commands to device servers, and manages tasks (SAM-5). */
+/**
+ * One SCSI target device: opens nexuses, passes their commands to device servers, and manages tasks
+ * (SAM-5).
+ */
 import type { Timers } from '../base/index.ts';
 import type { TransferBuffers } from '../block/index.ts';
 import { performStray, prepareTask, runTask, stopTask } from './device-server.ts';
@@ -51,8 +54,9 @@ export class ScsiTarget {
   }
 
   /**
-   * I_T nexus loss: ends the nexus' commands silently and what only lived with it; persistent registrations stay.
-   * Resolves when none of these commands can touch the medium any more, however long the medium takes.
+   * I_T nexus loss: ends the nexus' commands silently and what only lived with it; persistent
+   * registrations stay. Resolves when none of these commands can touch the medium any more, however
+   * long the medium takes.
    */
   async closeNexus(nexus: ItNexus): Promise<void> {
     nexus.closed = true;
@@ -62,7 +66,8 @@ export class ScsiTarget {
 
   /**
    * Validates the command and gives it its place in the task set.
-   * @returns true: provide `bufferBytes` of memory and Data-Out, then `run`. False: it has ended, `onDone` was called.
+   * @returns true: provide `bufferBytes` of memory and Data-Out, then `run`. False: it has ended,
+   * `onDone` was called.
    */
   prepare(task: ScsiTask): boolean {
     return prepareTask(task, task.nexus!);
@@ -92,7 +97,9 @@ export class ScsiTarget {
     return this.#onUnit(nexus, lun, (itl) => this.#abort(itl, (task) => task.itl === itl));
   }
 
-  /** Every nexus' commands on the logical unit; who isn't told by TASK ABORTED is by unit attention. */
+  /**
+   * Every nexus' commands on the logical unit; who isn't told by TASK ABORTED is by unit attention.
+   */
   clearTaskSet(nexus: ItNexus, lun: number): Promise<TmfOutcome> {
     return this.#onUnit(nexus, lun, (itl) => {
       const { unit } = itl;

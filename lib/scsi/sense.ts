@@ -1,6 +1,6 @@
 /**
- * Sense data (SPC-4): every way in which a command ends in CHECK CONDITION is one named reason of this table. No other
- * file spells an additional sense code.
+ * Sense data (SPC-4): every way in which a command ends in CHECK CONDITION is one named reason of
+ * this table. No other file spells an additional sense code.
  */
 import type { ScsiTask } from './task.ts';
 
@@ -125,7 +125,10 @@ export function invalidCdbField(task: ScsiTask, byte: number, bit = -1): SenseRe
   return 'invalidCdbField';
 }
 
-/** Refuses a parameter list because of its byte `byte`; `reason` where a more exact one than the general exists. */
+/**
+ * Refuses a parameter list because of its byte `byte`; `reason` where a more exact one than the
+ * general exists.
+ */
 export function invalidParameterField(
   task: ScsiTask,
   byte: number,

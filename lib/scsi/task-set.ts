@@ -1,7 +1,7 @@
 /**
- * The task set of a logical unit (SAM-5): every command from arrival to end, in the order of arrival. SIMPLE commands
- * start at once unless an older ORDERED or HEAD OF QUEUE command is still there; an ORDERED one waits for everything
- * older; HEAD OF QUEUE starts at once.
+ * The task set of a logical unit (SAM-5): every command from arrival to end, in the order of
+ * arrival. SIMPLE commands start at once unless an older ORDERED or HEAD OF QUEUE command is still
+ * there; an ORDERED one waits for everything older; HEAD OF QUEUE starts at once.
  */
 import { assert } from '../base/index.ts';
 import type { ItNexus } from './nexus.ts';
@@ -13,7 +13,10 @@ export const TASKS_PER_SET_MAX = 4096;
 
 export interface AbortChoice {
   readonly affects: (task: ScsiTask) => boolean;
-  /** The nexus whose request this is: its own tasks end silently whatever TAS says. Null: nobody's, all end silently. */
+  /**
+   * The nexus whose request this is: its own tasks end silently whatever TAS says. Null: nobody's,
+   * all end silently.
+   */
   readonly by: ItNexus | null;
   /** TAS of the Control mode page. */
   readonly tellsOthers: boolean;
@@ -78,7 +81,9 @@ export class TaskSet {
     this.#waiting++;
   }
 
-  /** Starts a task whatever its place in the order: it is part of a command that has had its turn. */
+  /**
+   * Starts a task whatever its place in the order: it is part of a command that has had its turn.
+   */
   startNow(task: ScsiTask): void {
     assert(task.phase === TaskPhase.collecting, 'task is not in this phase');
     task.phase = TaskPhase.started;
@@ -128,7 +133,8 @@ export class TaskSet {
       if (!task.stopping) task.tellsAbort = choice.tellsOthers && task.nexus !== choice.by;
       task.stopping = true;
     }
-    // an earlier one's end may have ended a later one, whose object may serve another command by now
+    // an earlier one's end may have ended a later one, whose object may serve another command by
+    // now
     for (const task of affected) if (task.stopping && task.set === this) this.#stop(task);
     await Promise.all(ends);
   }

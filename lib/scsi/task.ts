@@ -1,11 +1,12 @@
 /**
- * A SCSI task (SAM-5) on its way through a device server. Pooled by the session that receives commands: nothing is
- * allocated per command on the read and write path.
+ * A SCSI task (SAM-5) on its way through a device server. Pooled by the session that receives
+ * commands: nothing is allocated per command on the read and write path.
  *
- * Life: the transport fills the first group of fields and calls `prepare`; unless that ended the task, the transport
- * finds `bufferBytes` of transfer memory, collects `dataOutBytes` of Data-Out into it and calls `run`; the device server
- * sets the result and calls `onDone` exactly once, from inside `prepare`/`run` or later. An abort may call `onDone` also
- * between the two; `run` isn't called then.
+ * Life: the transport fills the first group of fields and calls `prepare`; unless that ended the
+ * task, the transport finds `bufferBytes` of transfer memory, collects `dataOutBytes` of Data-Out
+ * into it and calls `run`; the device server sets the result and calls `onDone` exactly once, from
+ * inside `prepare`/`run` or later. An abort may call `onDone` also between the two; `run` isn't
+ * called then.
  */
 import { BlockRequest } from '../block/index.ts';
 import type { TransferBuffer } from '../block/index.ts';
@@ -59,11 +60,20 @@ export class ScsiTask implements RangeClaim {
   // ---- set by `prepare`
   itl: ItlNexus | null = null;
   row: CommandRow | null = null;
-  /** Bytes of Data-Out that the CDB asks for; the transport collects min(this, expectedOutBytes) of them. */
+  /**
+   * Bytes of Data-Out that the CDB asks for; the transport collects min(this, expectedOutBytes) of
+   * them.
+   */
   dataOutBytes = 0;
-  /** Most bytes of Data-In that the CDB allows (allocation or transfer length), before knowing the answer. */
+  /**
+   * Most bytes of Data-In that the CDB allows (allocation or transfer length), before knowing the
+   * answer.
+   */
   dataInBytesMax = 0;
-  /** Transfer memory to provide before `run`: covers Data-Out and Data-In, which start at its first byte. 0: none. */
+  /**
+   * Transfer memory to provide before `run`: covers Data-Out and Data-In, which start at its first
+   * byte. 0: none.
+   */
   bufferBytes = 0;
 
   // ---- set by the transport before `run`
@@ -77,8 +87,8 @@ export class ScsiTask implements RangeClaim {
   readonly sense: Buffer = Buffer.alloc(64);
   senseBytes = 0;
   /**
-   * Data-In that there is to send, at the start of `buffer`. May exceed expectedInBytes: the transport sends the smaller
-   * amount and reports the residual.
+   * Data-In that there is to send, at the start of `buffer`. May exceed expectedInBytes: the
+   * transport sends the smaller amount and reports the residual.
    */
   dataInBytes = 0;
   /** Set by abort paths: no response is sent and no Data-In leaves. */

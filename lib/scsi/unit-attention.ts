@@ -1,4 +1,7 @@
-/** Unit attention conditions of one I_T_L nexus: each told once, in order, resets before everything else (SAM-5). */
+/**
+ * Unit attention conditions of one I_T_L nexus: each told once, in order, resets before everything
+ * else (SAM-5).
+ */
 import { senseTable } from './sense.ts';
 import type { SenseReason } from './sense.ts';
 

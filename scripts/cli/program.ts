@@ -10,6 +10,7 @@ import { addServerCommands } from './commands/server.ts';
 import { addShareCommands } from './commands/share.ts';
 import type { Terminal } from './context.ts';
 import { OUTPUT_FORMS } from './output.ts';
+import { holdYoungHeap } from './young-heap.ts';
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 unexpected, 2 usage or configuration, 3 not found, 4 exists or conflicting change,
@@ -53,8 +54,9 @@ function addTarget(program: Command, terminal: Terminal, version: string): void 
     .description('run the storage server in the foreground')
     .requiredOption('--config <file>', 'target.yaml')
     .action(async ({ config }: { config: string }) => {
+      const onReady = holdYoungHeap();
       // the whole server is loaded only where it is run
       const { serveTarget } = await import('../serve-target.ts');
-      await serveTarget({ file: config, version, env: terminal.env });
+      await serveTarget({ file: config, version, env: terminal.env, onReady });
     });
 }

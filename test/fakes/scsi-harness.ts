@@ -144,7 +144,10 @@ const UUID = '6a1f0c52-8d3e-4b7a-9c41-d2e5f6a7b8c9';
 const CAPACITY_BYTES = 1024 * 1024;
 const BUDGET_BYTES = 64 * 1024 * 1024;
 
-/** A target with one unit over memory, mapped as LUN 0 of one nexus whose power-on unit attention is cleared. */
+/**
+ * A target with one unit over memory, mapped as LUN 0 of one nexus whose power-on unit attention is
+ * cleared.
+ */
 export class ScsiHarness {
   readonly timers = new ManualTimers();
   readonly buffers = new TransferBuffers(

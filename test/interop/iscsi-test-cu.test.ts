@@ -58,7 +58,7 @@ describe('iscsi-test-cu of libiscsi', function () {
     {
       what: 'blocks of 4096 bytes',
       lun: 1,
-      known: [...knownFailures, ...knownFailuresOnLargeBlocks],
+      known: knownFailuresOnLargeBlocks,
       skips: [...expectedSkips, ...expectedSkipsOnLargeBlocks],
     },
   ];

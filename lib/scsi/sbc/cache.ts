@@ -9,6 +9,8 @@ import { invalidCdbField } from '../sense.ts';
 import type { SenseReason } from '../sense.ts';
 import type { ScsiTask } from '../task.ts';
 
+/** IMMED of SYNCHRONIZE CACHE and PRE-FETCH. */
+const IMMED_BIT = 0x02;
 const START_BIT = 0x01;
 const LOEJ_BIT = 0x02;
 const NO_FLUSH_BIT = 0x04;
@@ -27,15 +29,18 @@ const preparePrefetch = (shape: TransferCdb) => {
 };
 
 /**
- * The whole cache, whatever the range. IMMED changes nothing: a status before the end would leave nobody to tell of a
- * failure.
+ * The whole cache, whatever the range. IMMED changes nothing: a status before the end would leave
+ * nobody to tell of a failure.
  */
 function runSynchronizeCache(task: ScsiTask, unit: LogicalUnit): void {
   task.blocks = 0;
   runSteps(task, unit, flushStep);
 }
 
-/** Nothing is kept in memory, so there is nothing to fetch and GOOD, not CONDITION MET, is the truth. */
+/**
+ * Nothing is kept in memory, so there is nothing to fetch and GOOD, not CONDITION MET, is the
+ * truth.
+ */
 const runPrefetch = (task: ScsiTask): void => finishGood(task);
 
 /** The medium can't be ejected and there are no power conditions. */
@@ -45,23 +50,48 @@ function prepareStartStop(task: ScsiTask): SenseReason | undefined {
   return (byte & LOEJ_BIT) !== 0 ? invalidCdbField(task, 4, 1) : undefined;
 }
 
-/** Stopping flushes; the unit goes on serving, as one host must not be able to stop it for the others. */
+/**
+ * Stopping flushes; the unit goes on serving, as one host must not be able to stop it for the
+ * others.
+ */
 function runStartStop(task: ScsiTask, unit: LogicalUnit): void {
   const flush = (task.cdb[4]! & (START_BIT | NO_FLUSH_BIT)) === 0;
   if (flush) runSteps(task, unit, flushStep);
   else finishGood(task);
 }
 
-// prettier-ignore
+const synchronizeRow = (opcode: number, shape: TransferCdb): CommandRow => ({
+  opcode,
+  name: `SYNCHRONIZE CACHE(${shape.cdbBytes})`,
+  cdbBytes: shape.cdbBytes,
+  usage: shape.usage(opcode, IMMED_BIT),
+  reservation: 'write',
+  prepare: prepareRange(shape),
+  run: runSynchronizeCache,
+});
+
+const prefetchRow = (opcode: number, shape: TransferCdb): CommandRow => ({
+  opcode,
+  name: `PRE-FETCH(${shape.cdbBytes})`,
+  cdbBytes: shape.cdbBytes,
+  usage: shape.usage(opcode, IMMED_BIT),
+  reservation: 'read',
+  prepare: preparePrefetch(shape),
+  run: runPrefetch,
+});
+
 export const cacheCommands: readonly CommandRow[] = [
-  { opcode: 0x35, name: 'SYNCHRONIZE CACHE(10)', cdbBytes: 10, reservation: 'write',
-    usage: [0x35, 0x02, 0xff, 0xff, 0xff, 0xff, 0x1f, 0xff, 0xff, 0], prepare: prepareRange(cdb10), run: runSynchronizeCache },
-  { opcode: 0x91, name: 'SYNCHRONIZE CACHE(16)', cdbBytes: 16, reservation: 'write',
-    usage: [0x91, 0x02, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x1f, 0], prepare: prepareRange(cdb16), run: runSynchronizeCache },
-  { opcode: 0x34, name: 'PRE-FETCH(10)', cdbBytes: 10, reservation: 'read',
-    usage: [0x34, 0x02, 0xff, 0xff, 0xff, 0xff, 0x1f, 0xff, 0xff, 0], prepare: preparePrefetch(cdb10), run: runPrefetch },
-  { opcode: 0x90, name: 'PRE-FETCH(16)', cdbBytes: 16, reservation: 'read',
-    usage: [0x90, 0x02, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x1f, 0], prepare: preparePrefetch(cdb16), run: runPrefetch },
-  { opcode: 0x1b, name: 'START STOP UNIT', cdbBytes: 6, reservation: 'write',
-    usage: [0x1b, 0x01, 0, 0, 0xf7, 0], prepare: prepareStartStop, run: runStartStop },
+  synchronizeRow(0x35, cdb10),
+  synchronizeRow(0x91, cdb16),
+  prefetchRow(0x34, cdb10),
+  prefetchRow(0x90, cdb16),
+  {
+    opcode: 0x1b,
+    name: 'START STOP UNIT',
+    cdbBytes: 6,
+    usage: [0x1b, 0x01, 0, 0, 0xf7, 0],
+    reservation: 'write',
+    prepare: prepareStartStop,
+    run: runStartStop,
+  },
 ];

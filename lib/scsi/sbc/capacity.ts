@@ -1,5 +1,5 @@
 /** READ CAPACITY(10), READ CAPACITY(16) and READ DEFECT DATA (SBC-3). */
-import { expectParameterData } from '../cdb.ts';
+import { expectParameterData, ones } from '../cdb.ts';
 import type { CommandRow } from '../command.ts';
 import { finishParameterData } from '../finish.ts';
 import type { LogicalUnit } from '../logical-unit.ts';
@@ -40,18 +40,42 @@ function runReadDefectData12(task: ScsiTask): void {
   finishParameterData(task, Buffer.from([0, task.cdb[1]! & DEFECT_REQUEST_BITS, 0, 0, 0, 0, 0, 0]));
 }
 
-// prettier-ignore
 export const capacityCommands: readonly CommandRow[] = [
-  { opcode: 0x25, name: 'READ CAPACITY(10)', cdbBytes: 10, reservation: 'always',
+  {
+    opcode: 0x25,
+    name: 'READ CAPACITY(10)',
+    cdbBytes: 10,
     usage: [0x25, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-    prepare: (task) => expectParameterData(task, CAPACITY_10_BYTES), run: runReadCapacity10 },
-  { opcode: 0x9e, serviceAction: 0x10, name: 'READ CAPACITY(16)', cdbBytes: 16, reservation: 'always',
-    usage: [0x9e, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0],
-    prepare: (task) => expectParameterData(task, task.cdb.readUInt32BE(10)), run: runReadCapacity16 },
-  { opcode: 0x37, name: 'READ DEFECT DATA(10)', cdbBytes: 10, reservation: 'always',
-    usage: [0x37, 0, 0x1f, 0, 0, 0, 0, 0xff, 0xff, 0],
-    prepare: (task) => expectParameterData(task, task.cdb.readUInt16BE(7)), run: runReadDefectData10 },
-  { opcode: 0xb7, name: 'READ DEFECT DATA(12)', cdbBytes: 12, reservation: 'always',
-    usage: [0xb7, 0x1f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0],
-    prepare: (task) => expectParameterData(task, task.cdb.readUInt32BE(6)), run: runReadDefectData12 },
+    reservation: 'always',
+    prepare: (task) => expectParameterData(task, CAPACITY_10_BYTES),
+    run: runReadCapacity10,
+  },
+  {
+    opcode: 0x9e,
+    serviceAction: 0x10,
+    name: 'READ CAPACITY(16)',
+    cdbBytes: 16,
+    usage: [0x9e, 0, 0, 0, 0, 0, 0, 0, 0, 0, ...ones(4), 0, 0],
+    reservation: 'always',
+    prepare: (task) => expectParameterData(task, task.cdb.readUInt32BE(10)),
+    run: runReadCapacity16,
+  },
+  {
+    opcode: 0x37,
+    name: 'READ DEFECT DATA(10)',
+    cdbBytes: 10,
+    usage: [0x37, 0, DEFECT_REQUEST_BITS, 0, 0, 0, 0, 0xff, 0xff, 0],
+    reservation: 'always',
+    prepare: (task) => expectParameterData(task, task.cdb.readUInt16BE(7)),
+    run: runReadDefectData10,
+  },
+  {
+    opcode: 0xb7,
+    name: 'READ DEFECT DATA(12)',
+    cdbBytes: 12,
+    usage: [0xb7, DEFECT_REQUEST_BITS, ...ones(8), 0, 0],
+    reservation: 'always',
+    prepare: (task) => expectParameterData(task, task.cdb.readUInt32BE(6)),
+    run: runReadDefectData12,
+  },
 ];

@@ -1,11 +1,13 @@
-/** COMPARE AND WRITE and ORWRITE(16) (SBC-3): read, decide and write as one step for all nexuses. */
+/**
+ * COMPARE AND WRITE and ORWRITE(16) (SBC-3): read, decide and write as one step for all nexuses.
+ */
 import { BlockOp } from '../../block/index.ts';
-import { cdb16, readLba64, readRange } from '../cdb.ts';
+import { cdb16, ones, readLba64, readRange } from '../cdb.ts';
 import type { CommandRow } from '../command.ts';
 import { firstDifference } from '../compare.ts';
 import { finishGood } from '../finish.ts';
 import type { LogicalUnit } from '../logical-unit.ts';
-import { FUA_BIT, runSteps, transferStep, writesThrough } from '../media.ts';
+import { DPO_BIT, FUA_BIT, runSteps, transferStep, writesThrough } from '../media.ts';
 import { invalidCdbField } from '../sense.ts';
 import type { SenseReason } from '../sense.ts';
 import type { ScsiTask } from '../task.ts';
@@ -22,7 +24,8 @@ function prepareCompareAndWrite(task: ScsiTask, unit: LogicalUnit): SenseReason 
   if (task.blocks > unit.limits.compareAndWriteBlocks) return invalidCdbField(task, 13, 7);
   const bytes = task.blocks * unit.blockSizeBytes;
   task.bufferBytes = 3 * bytes;
-  // the length field has one byte: an initiator that wants more than 255 blocks shows it by its data only
+  // the length field has one byte: an initiator that wants more than 255 blocks shows it by its
+  // data only
   return expectExactData(task, 2 * bytes) === undefined ? undefined : invalidCdbField(task, 13, 7);
 }
 
@@ -79,10 +82,23 @@ async function orWrite(task: ScsiTask, unit: LogicalUnit): Promise<SenseReason |
 
 const common = { reservation: 'write', media: 'write', writes: true } as const;
 
-// prettier-ignore
 export const compareAndWriteCommands: readonly CommandRow[] = [
-  { opcode: 0x89, name: 'COMPARE AND WRITE', cdbBytes: 16, ...common,
-    usage: [0x89, 0x18, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0xff, 0x1f, 0], prepare: prepareCompareAndWrite, run: runCompareAndWrite },
-  { opcode: 0x8b, name: 'ORWRITE(16)', cdbBytes: 16, ...common,
-    usage: [0x8b, 0x18, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x1f, 0], prepare: prepareOrWrite, run: runOrWrite },
+  {
+    opcode: 0x89,
+    name: 'COMPARE AND WRITE',
+    cdbBytes: 16,
+    usage: [0x89, DPO_BIT | FUA_BIT, ...ones(8), 0, 0, 0, 0xff, 0x1f, 0],
+    ...common,
+    prepare: prepareCompareAndWrite,
+    run: runCompareAndWrite,
+  },
+  {
+    opcode: 0x8b,
+    name: 'ORWRITE(16)',
+    cdbBytes: 16,
+    usage: cdb16.usage(0x8b, DPO_BIT | FUA_BIT),
+    ...common,
+    prepare: prepareOrWrite,
+    run: runOrWrite,
+  },
 ];

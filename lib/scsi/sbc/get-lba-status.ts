@@ -1,5 +1,5 @@
 /** GET LBA STATUS (SBC-3): which blocks have storage behind them. */
-import { readLba64 } from '../cdb.ts';
+import { ones, readLba64 } from '../cdb.ts';
 import type { BlockExtent } from '../../block/index.ts';
 import type { CommandRow } from '../command.ts';
 import { finishParameterData } from '../finish.ts';
@@ -14,7 +14,7 @@ const DESCRIPTORS_MAX = 256;
 /** NUMBER OF LOGICAL BLOCKS has 32 bits. */
 const BLOCKS_PER_DESCRIPTOR_MAX = 0xffff_ffff;
 
-const Provisioning = { mapped: 0, deallocated: 1 } as const;
+const Provisioning = { mapped: 0, deallocated: 1, anchored: 2 } as const;
 
 interface LbaStatus {
   readonly lba: number;
@@ -66,18 +66,26 @@ async function provisioned(lba: number, unit: LogicalUnit, limit: number): Promi
   const { blockSizeBytes } = unit;
   const lengthBytes = (unit.capacityBlocks - lba) * blockSizeBytes;
   const extents = await unit.device.extents(lba * blockSizeBytes, lengthBytes, limit);
-  return blockStatuses(lba, extents, blockSizeBytes);
+  // without thin provisioning the space of an unmapped block stays promised to it
+  const unmapped = unit.device.features.thin ? Provisioning.deallocated : Provisioning.anchored;
+  return blockStatuses({ lba, extents, blockSizeBytes, unmapped });
 }
 
 /** Whole blocks of the extents; a block that holds any data is mapped. */
-function blockStatuses(lba: number, extents: BlockExtent[], blockSizeBytes: number): LbaStatus[] {
+function blockStatuses(options: {
+  readonly lba: number;
+  readonly extents: readonly BlockExtent[];
+  readonly blockSizeBytes: number;
+  readonly unmapped: number;
+}): LbaStatus[] {
+  const { lba, extents, blockSizeBytes, unmapped } = options;
   const statuses: LbaStatus[] = [];
   let next = lba;
   for (const { offsetBytes, lengthBytes, kind } of extents) {
     const exactEnd = (offsetBytes + lengthBytes) / blockSizeBytes;
     const end = kind === 'data' ? Math.ceil(exactEnd) : Math.floor(exactEnd);
     if (end <= next) continue;
-    const provisioning = kind === 'data' ? Provisioning.mapped : Provisioning.deallocated;
+    const provisioning = kind === 'data' ? Provisioning.mapped : unmapped;
     const last = statuses.at(-1);
     if (last !== undefined && last.provisioning === provisioning) last.blocks += end - next;
     else statuses.push({ lba: next, blocks: end - next, provisioning });
@@ -86,8 +94,15 @@ function blockStatuses(lba: number, extents: BlockExtent[], blockSizeBytes: numb
   return statuses;
 }
 
-// prettier-ignore
 export const lbaStatusCommands: readonly CommandRow[] = [
-  { opcode: 0x9e, serviceAction: 0x12, name: 'GET LBA STATUS', cdbBytes: 16, reservation: 'always',
-    usage: [0x9e, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0], prepare: prepareGetLbaStatus, run: runGetLbaStatus },
+  {
+    opcode: 0x9e,
+    serviceAction: 0x12,
+    name: 'GET LBA STATUS',
+    cdbBytes: 16,
+    usage: [0x9e, 0, ...ones(12), 0, 0],
+    reservation: 'always',
+    prepare: prepareGetLbaStatus,
+    run: runGetLbaStatus,
+  },
 ];

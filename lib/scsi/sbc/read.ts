@@ -5,7 +5,7 @@ import type { TransferCdb } from '../cdb.ts';
 import type { CommandRow } from '../command.ts';
 import { finishDataIn } from '../finish.ts';
 import type { LogicalUnit } from '../logical-unit.ts';
-import { flushStep, FUA_BIT, runSteps, startRead, transferStep } from '../media.ts';
+import { DPO_BIT, flushStep, FUA_BIT, runSteps, startRead, transferStep } from '../media.ts';
 import type { SenseReason } from '../sense.ts';
 import type { ScsiTask } from '../task.ts';
 
@@ -39,16 +39,24 @@ async function readFromMedium(task: ScsiTask, unit: LogicalUnit): Promise<SenseR
   return refusal;
 }
 
-const common = { reservation: 'read', media: 'read' } as const;
+const readRow = (
+  opcode: number,
+  shape: TransferCdb,
+  run: CommandRow['run'] = runRead,
+): CommandRow => ({
+  opcode,
+  name: `READ(${shape.cdbBytes})`,
+  cdbBytes: shape.cdbBytes,
+  usage: shape.usage(opcode, DPO_BIT | FUA_BIT),
+  reservation: 'read',
+  media: 'read',
+  prepare: prepareRead(shape),
+  run,
+});
 
-// prettier-ignore
 export const readCommands: readonly CommandRow[] = [
-  { opcode: 0x08, name: 'READ(6)', cdbBytes: 6, ...common,
-    usage: [0x08, 0x1f, 0xff, 0xff, 0xff, 0], prepare: prepareRead(cdb6), run: runRead6 },
-  { opcode: 0x28, name: 'READ(10)', cdbBytes: 10, ...common,
-    usage: [0x28, 0x18, 0xff, 0xff, 0xff, 0xff, 0x1f, 0xff, 0xff, 0], prepare: prepareRead(cdb10), run: runRead },
-  { opcode: 0xa8, name: 'READ(12)', cdbBytes: 12, ...common,
-    usage: [0xa8, 0x18, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x1f, 0], prepare: prepareRead(cdb12), run: runRead },
-  { opcode: 0x88, name: 'READ(16)', cdbBytes: 16, ...common,
-    usage: [0x88, 0x18, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x1f, 0], prepare: prepareRead(cdb16), run: runRead },
+  readRow(0x08, cdb6, runRead6),
+  readRow(0x28, cdb10),
+  readRow(0xa8, cdb12),
+  readRow(0x88, cdb16),
 ];

@@ -38,7 +38,10 @@ function descriptorCount(task: ScsiTask): number {
 
 const descriptorAt = (index: number): number => HEADER_BYTES + index * DESCRIPTOR_BYTES;
 
-/** Checks the whole list; sets the task's range to one that covers all descriptors, 0 blocks where none asks for any. */
+/**
+ * Checks the whole list; sets the task's range to one that covers all descriptors, 0 blocks where
+ * none asks for any.
+ */
 function refuseList(task: ScsiTask, unit: LogicalUnit): SenseReason | undefined {
   if (task.dataOutBytes === 0) return undefined;
   if (task.receivedOutBytes < HEADER_BYTES) return 'parameterListLengthError';
@@ -84,8 +87,16 @@ async function unmap(task: ScsiTask, unit: LogicalUnit): Promise<SenseReason | u
   return undefined;
 }
 
-// prettier-ignore
 export const unmapCommands: readonly CommandRow[] = [
-  { opcode: 0x42, name: 'UNMAP', cdbBytes: 10, reservation: 'write', writes: true,
-    usage: [0x42, 0, 0, 0, 0, 0, 0x1f, 0xff, 0xff, 0], supported: (unit) => unit.thin, prepare: prepareUnmap, run: runUnmap },
+  {
+    opcode: 0x42,
+    name: 'UNMAP',
+    cdbBytes: 10,
+    usage: [0x42, 0, 0, 0, 0, 0, 0x1f, 0xff, 0xff, 0],
+    reservation: 'write',
+    writes: true,
+    supported: (unit) => unit.thin,
+    prepare: prepareUnmap,
+    run: runUnmap,
+  },
 ];

@@ -7,7 +7,7 @@ import type { CommandRow } from '../command.ts';
 import { firstDifference } from '../compare.ts';
 import { finishGood } from '../finish.ts';
 import type { LogicalUnit } from '../logical-unit.ts';
-import { runSteps, transferStep } from '../media.ts';
+import { DPO_BIT, runSteps, transferStep } from '../media.ts';
 import { invalidCdbField } from '../sense.ts';
 import type { SenseReason } from '../sense.ts';
 import type { ScsiTask } from '../task.ts';
@@ -16,6 +16,7 @@ import { expectExactData, expectWriteData } from './write.ts';
 /** What of the Data-Out Buffer the medium is compared with (BYTCHK, bits 2-1 of byte 1). */
 const ByteCheck = { none: 0, all: 1, one: 3 } as const;
 const byteCheck = (task: ScsiTask): number => (task.cdb[1]! >> 1) & 3;
+const BYTCHK_BITS = 0x06;
 const BYTCHK_TOP_BIT = 2;
 
 /** The medium is read back in pieces of at most this. */
@@ -113,21 +114,33 @@ function matches(
   return true;
 }
 
-const verify = { reservation: 'read' } as const;
-const writeVerify = { reservation: 'write', media: 'write', writes: true } as const;
+const verifyRow = (opcode: number, shape: TransferCdb): CommandRow => ({
+  opcode,
+  name: `VERIFY(${shape.cdbBytes})`,
+  cdbBytes: shape.cdbBytes,
+  usage: shape.usage(opcode, DPO_BIT | BYTCHK_BITS),
+  reservation: 'read',
+  prepare: prepareVerify(shape),
+  run: runVerify,
+});
 
-// prettier-ignore
+const writeVerifyRow = (opcode: number, shape: TransferCdb): CommandRow => ({
+  opcode,
+  name: `WRITE AND VERIFY(${shape.cdbBytes})`,
+  cdbBytes: shape.cdbBytes,
+  usage: shape.usage(opcode, DPO_BIT | BYTCHK_BITS),
+  reservation: 'write',
+  media: 'write',
+  writes: true,
+  prepare: prepareWriteVerify(shape),
+  run: runWriteVerify,
+});
+
 export const verifyCommands: readonly CommandRow[] = [
-  { opcode: 0x2f, name: 'VERIFY(10)', cdbBytes: 10, ...verify,
-    usage: [0x2f, 0x16, 0xff, 0xff, 0xff, 0xff, 0x1f, 0xff, 0xff, 0], prepare: prepareVerify(cdb10), run: runVerify },
-  { opcode: 0xaf, name: 'VERIFY(12)', cdbBytes: 12, ...verify,
-    usage: [0xaf, 0x16, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x1f, 0], prepare: prepareVerify(cdb12), run: runVerify },
-  { opcode: 0x8f, name: 'VERIFY(16)', cdbBytes: 16, ...verify,
-    usage: [0x8f, 0x16, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x1f, 0], prepare: prepareVerify(cdb16), run: runVerify },
-  { opcode: 0x2e, name: 'WRITE AND VERIFY(10)', cdbBytes: 10, ...writeVerify,
-    usage: [0x2e, 0x16, 0xff, 0xff, 0xff, 0xff, 0x1f, 0xff, 0xff, 0], prepare: prepareWriteVerify(cdb10), run: runWriteVerify },
-  { opcode: 0xae, name: 'WRITE AND VERIFY(12)', cdbBytes: 12, ...writeVerify,
-    usage: [0xae, 0x16, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x1f, 0], prepare: prepareWriteVerify(cdb12), run: runWriteVerify },
-  { opcode: 0x8e, name: 'WRITE AND VERIFY(16)', cdbBytes: 16, ...writeVerify,
-    usage: [0x8e, 0x16, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x1f, 0], prepare: prepareWriteVerify(cdb16), run: runWriteVerify },
+  verifyRow(0x2f, cdb10),
+  verifyRow(0xaf, cdb12),
+  verifyRow(0x8f, cdb16),
+  writeVerifyRow(0x2e, cdb10),
+  writeVerifyRow(0xae, cdb12),
+  writeVerifyRow(0x8e, cdb16),
 ];

@@ -82,12 +82,18 @@ async function writePattern(
   return undefined;
 }
 
-const common = { reservation: 'write', writes: true } as const;
+const writeSameRow = (opcode: number, shape: TransferCdb, flags: number): CommandRow => ({
+  opcode,
+  name: `WRITE SAME(${shape.cdbBytes})`,
+  cdbBytes: shape.cdbBytes,
+  usage: shape.usage(opcode, flags),
+  reservation: 'write',
+  writes: true,
+  prepare: prepareWriteSame(shape),
+  run: runWriteSame,
+});
 
-// prettier-ignore
 export const writeSameCommands: readonly CommandRow[] = [
-  { opcode: 0x41, name: 'WRITE SAME(10)', cdbBytes: 10, ...common,
-    usage: [0x41, 0x08, 0xff, 0xff, 0xff, 0xff, 0x1f, 0xff, 0xff, 0], prepare: prepareWriteSame(cdb10), run: runWriteSame },
-  { opcode: 0x93, name: 'WRITE SAME(16)', cdbBytes: 16, ...common,
-    usage: [0x93, 0x09, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x1f, 0], prepare: prepareWriteSame(cdb16), run: runWriteSame },
+  writeSameRow(0x41, cdb10, UNMAP_BIT),
+  writeSameRow(0x93, cdb16, UNMAP_BIT | NDOB_BIT),
 ];

@@ -1,10 +1,10 @@
 /** WRITE(6), WRITE(10), WRITE(12), WRITE(16) and WRITE ATOMIC(16) (SBC-3, SBC-4). */
-import { cdb10, cdb12, cdb16, cdb6, readLba64, readRange } from '../cdb.ts';
+import { cdb10, cdb12, cdb16, cdb6, ones, readLba64, readRange } from '../cdb.ts';
 import type { TransferCdb } from '../cdb.ts';
 import type { CommandRow } from '../command.ts';
 import { finishGood } from '../finish.ts';
 import type { LogicalUnit } from '../logical-unit.ts';
-import { FUA_BIT, startWrite } from '../media.ts';
+import { DPO_BIT, FUA_BIT, startWrite } from '../media.ts';
 import { invalidCdbField } from '../sense.ts';
 import type { SenseReason } from '../sense.ts';
 import type { ScsiTask } from '../task.ts';
@@ -12,8 +12,9 @@ import type { ScsiTask } from '../task.ts';
 type Prepare = (task: ScsiTask, unit: LogicalUnit) => SenseReason | undefined;
 
 /**
- * Asks for the Data-Out of a write. An initiator that announces less than the CDB asks for has only so many whole
- * blocks written (the transport reports the rest as residual); a part of a block is refused.
+ * Asks for the Data-Out of a write. An initiator that announces less than the CDB asks for has only
+ * so many whole blocks written (the transport reports the rest as residual); a part of a block is
+ * refused.
  */
 export function expectWriteData(task: ScsiTask, unit: LogicalUnit): SenseReason | undefined {
   const { blockSizeBytes } = unit;
@@ -55,7 +56,10 @@ function prepareWriteAtomic(task: ScsiTask, unit: LogicalUnit): SenseReason | un
   return expectExactData(task, task.bufferBytes);
 }
 
-/** Nobody sees or makes a part of it: the range is held until the one device request has ended. */
+/**
+ * Nobody sees or makes a part of it: the range is held until the one device request has ended. What
+ * a loss of power leaves of it is up to the device below.
+ */
 function runWriteAtomic(task: ScsiTask, unit: LogicalUnit): void {
   if (task.blocks === 0) {
     finishGood(task);
@@ -67,16 +71,32 @@ function runWriteAtomic(task: ScsiTask, unit: LogicalUnit): void {
 
 const common = { reservation: 'write', media: 'write', writes: true } as const;
 
-// prettier-ignore
+const writeRow = (
+  opcode: number,
+  shape: TransferCdb,
+  run: CommandRow['run'] = runWrite,
+): CommandRow => ({
+  opcode,
+  name: `WRITE(${shape.cdbBytes})`,
+  cdbBytes: shape.cdbBytes,
+  usage: shape.usage(opcode, DPO_BIT | FUA_BIT),
+  ...common,
+  prepare: prepareWrite(shape),
+  run,
+});
+
 export const writeCommands: readonly CommandRow[] = [
-  { opcode: 0x0a, name: 'WRITE(6)', cdbBytes: 6, ...common,
-    usage: [0x0a, 0x1f, 0xff, 0xff, 0xff, 0], prepare: prepareWrite(cdb6), run: runWrite6 },
-  { opcode: 0x2a, name: 'WRITE(10)', cdbBytes: 10, ...common,
-    usage: [0x2a, 0x18, 0xff, 0xff, 0xff, 0xff, 0x1f, 0xff, 0xff, 0], prepare: prepareWrite(cdb10), run: runWrite },
-  { opcode: 0xaa, name: 'WRITE(12)', cdbBytes: 12, ...common,
-    usage: [0xaa, 0x18, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x1f, 0], prepare: prepareWrite(cdb12), run: runWrite },
-  { opcode: 0x8a, name: 'WRITE(16)', cdbBytes: 16, ...common,
-    usage: [0x8a, 0x18, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x1f, 0], prepare: prepareWrite(cdb16), run: runWrite },
-  { opcode: 0x9c, name: 'WRITE ATOMIC(16)', cdbBytes: 16, ...common,
-    usage: [0x9c, 0x18, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0xff, 0xff, 0x1f, 0], prepare: prepareWriteAtomic, run: runWriteAtomic },
+  writeRow(0x0a, cdb6, runWrite6),
+  writeRow(0x2a, cdb10),
+  writeRow(0xaa, cdb12),
+  writeRow(0x8a, cdb16),
+  {
+    opcode: 0x9c,
+    name: 'WRITE ATOMIC(16)',
+    cdbBytes: 16,
+    usage: [0x9c, DPO_BIT | FUA_BIT, ...ones(8), 0, 0, ...ones(2), 0x1f, 0],
+    ...common,
+    prepare: prepareWriteAtomic,
+    run: runWriteAtomic,
+  },
 ];

@@ -1,4 +1,7 @@
-/** Device Identification VPD page (SPC-4): designators of the logical unit, of the port it is asked through, of the target. */
+/**
+ * Device Identification VPD page (SPC-4): designators of the logical unit, of the port it is asked
+ * through, of the target.
+ */
 import type { LogicalUnit } from '../logical-unit.ts';
 import type { ItNexus } from '../nexus.ts';
 

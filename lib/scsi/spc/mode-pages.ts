@@ -1,4 +1,7 @@
-/** Mode pages as data (SPC-4, SBC-3): the constant bytes, and the bits that stand for parameters of the unit. */
+/**
+ * Mode pages as data (SPC-4, SBC-3): the constant bytes, and the bits that stand for parameters of
+ * the unit.
+ */
 import type { ModeState } from '../mode-state.ts';
 
 export const PageControl = { current: 0, changeable: 1, defaults: 2, saved: 3 } as const;

@@ -1,4 +1,7 @@
-/** MODE SELECT(6) and MODE SELECT(10) (SPC-4): the whole parameter list is checked before any of it takes effect. */
+/**
+ * MODE SELECT(6) and MODE SELECT(10) (SPC-4): the whole parameter list is checked before any of it
+ * takes effect.
+ */
 import type { CommandRow } from '../command.ts';
 import { finishGood, finishSense } from '../finish.ts';
 import type { LogicalUnit } from '../logical-unit.ts';
@@ -119,10 +122,25 @@ function readPage(
   return refused < 0 ? { page, bytes } : invalidParameterField(task, at + refused);
 }
 
-// prettier-ignore
+const common = { reservation: 'write', whenNotReady: true } as const;
+
 export const modeSelectCommands: readonly CommandRow[] = [
-  { opcode: 0x15, name: 'MODE SELECT(6)', cdbBytes: 6, reservation: 'write', whenNotReady: true,
-    usage: [0x15, PF_BIT, 0, 0, 0xff, 0], prepare: prepareModeSelect, run: runModeSelect },
-  { opcode: 0x55, name: 'MODE SELECT(10)', cdbBytes: 10, reservation: 'write', whenNotReady: true,
-    usage: [0x55, PF_BIT, 0, 0, 0, 0, 0, 0xff, 0xff, 0], prepare: prepareModeSelect, run: runModeSelect },
+  {
+    opcode: 0x15,
+    name: 'MODE SELECT(6)',
+    cdbBytes: 6,
+    usage: [0x15, PF_BIT, 0, 0, 0xff, 0],
+    ...common,
+    prepare: prepareModeSelect,
+    run: runModeSelect,
+  },
+  {
+    opcode: 0x55,
+    name: 'MODE SELECT(10)',
+    cdbBytes: 10,
+    usage: [0x55, PF_BIT, 0, 0, 0, 0, 0, 0xff, 0xff, 0],
+    ...common,
+    prepare: prepareModeSelect,
+    run: runModeSelect,
+  },
 ];

@@ -77,10 +77,25 @@ function blockDescriptor(task: ScsiTask, unit: LogicalUnit): Buffer {
   return short;
 }
 
-// prettier-ignore
+const common = { reservation: 'write', whenNotReady: true } as const;
+
 export const modeSenseCommands: readonly CommandRow[] = [
-  { opcode: 0x1a, name: 'MODE SENSE(6)', cdbBytes: 6, reservation: 'write', whenNotReady: true,
-    usage: [0x1a, DBD_BIT, 0xff, 0xff, 0xff, 0], prepare: prepareModeSense, run: runModeSense },
-  { opcode: 0x5a, name: 'MODE SENSE(10)', cdbBytes: 10, reservation: 'write', whenNotReady: true,
-    usage: [0x5a, LLBAA_BIT | DBD_BIT, 0xff, 0xff, 0, 0, 0, 0xff, 0xff, 0], prepare: prepareModeSense, run: runModeSense },
+  {
+    opcode: 0x1a,
+    name: 'MODE SENSE(6)',
+    cdbBytes: 6,
+    usage: [0x1a, DBD_BIT, 0xff, 0xff, 0xff, 0],
+    ...common,
+    prepare: prepareModeSense,
+    run: runModeSense,
+  },
+  {
+    opcode: 0x5a,
+    name: 'MODE SENSE(10)',
+    cdbBytes: 10,
+    usage: [0x5a, LLBAA_BIT | DBD_BIT, 0xff, 0xff, 0, 0, 0, 0xff, 0xff, 0],
+    ...common,
+    prepare: prepareModeSense,
+    run: runModeSense,
+  },
 ];

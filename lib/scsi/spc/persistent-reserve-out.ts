@@ -183,9 +183,7 @@ function finishRefused(task: ScsiTask, reason: ReservationRefusal): void {
 function endPreempted(task: ScsiTask, unit: LogicalUnit, { preempted }: Change): void {
   const gone = new Set(preempted);
   const affects = (other: ScsiTask): boolean =>
-    // two such commands of one nexus would wait for each other's end, and they don't touch the
-    // medium
-    other.row !== task.row && other.itl !== null && gone.has(registeredNexusId(other.itl));
+    other !== task && other.itl !== null && gone.has(registeredNexusId(other.itl));
   void unit.abortTasks(task.nexus, affects).then(() => finishGood(task));
 }
 

@@ -11,7 +11,10 @@ import type { ScsiTask } from '../task.ts';
 const HEADER_BYTES = 8;
 const LUN_BYTES = 8;
 
-/** SELECT REPORT: true where it means the ordinary logical units; well-known and administrative ones don't exist. */
+/**
+ * SELECT REPORT: true where it means the ordinary logical units; well-known and administrative ones
+ * don't exist.
+ */
 const reportsUnits: Readonly<Record<number, boolean>> = {
   0x00: true,
   0x01: false,
@@ -28,6 +31,10 @@ function prepareReportLuns(task: ScsiTask): SenseReason | undefined {
   return expectParameterData(task, task.cdb.readUInt32BE(6), answerBytes(task.nexus!));
 }
 
+function forgetChange(nexus: ItNexus): void {
+  for (const itl of nexus.units.values()) itl.removeUnitAttention('reportedLunsChanged');
+}
+
 function runReportLuns(task: ScsiTask): void {
   const nexus = task.nexus!;
   const luns = reportsUnits[task.cdb[2]!] === true ? [...nexus.units.keys()] : [];
@@ -37,11 +44,10 @@ function runReportLuns(task: ScsiTask): void {
   luns.forEach((lun, index) =>
     data.writeUInt32BE(encodeLun(lun), HEADER_BYTES + index * LUN_BYTES),
   );
-  // the answer tells what this unit attention would
-  for (const itl of nexus.units.values()) itl.removeUnitAttention('reportedLunsChanged');
-  // LUNs that came since `prepare` find no memory; their unit attention has to come again
-  const room = task.bufferBytes;
-  finishParameterData(task, data.length > room ? data.subarray(0, room) : data);
+  const fits = data.length <= task.bufferBytes;
+  // the answer tells what this unit attention would, unless LUNs came since `prepare`
+  if (fits || data.length > task.dataInBytesMax) forgetChange(nexus);
+  finishParameterData(task, fits ? data : data.subarray(0, task.bufferBytes));
 }
 
 export const reportLunsCommands: readonly CommandRow[] = [

@@ -1,5 +1,8 @@
-/** REPORT SUPPORTED OPERATION CODES and REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS (SPC-4), from the command table. */
-import { expectParameterData } from '../cdb.ts';
+/**
+ * REPORT SUPPORTED OPERATION CODES and REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS (SPC-4), from the
+ * command table.
+ */
+import { expectParameterData, ones } from '../cdb.ts';
 import type { CommandRow } from '../command.ts';
 import { finishParameterData, finishSense } from '../finish.ts';
 import type { LogicalUnit } from '../logical-unit.ts';
@@ -118,10 +121,27 @@ function runReportTmf(task: ScsiTask): void {
   finishParameterData(task, data);
 }
 
-// prettier-ignore
+const common = { reservation: 'always', whenNotReady: true } as const;
+
 export const reportSupportedCommands = (directory: CommandDirectory): readonly CommandRow[] => [
-  { opcode: 0xa3, serviceAction: 0x0c, name: 'REPORT SUPPORTED OPERATION CODES', cdbBytes: 12, reservation: 'always', whenNotReady: true,
-    usage: [0xa3, 0, 0x87, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0], prepare: prepareReport, run: runReport(directory) },
-  { opcode: 0xa3, serviceAction: 0x0d, name: 'REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS', cdbBytes: 12, reservation: 'always', whenNotReady: true,
-    usage: [0xa3, 0, REPD_BIT, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0], prepare: prepareReportTmf, run: runReportTmf },
+  {
+    opcode: 0xa3,
+    serviceAction: 0x0c,
+    name: 'REPORT SUPPORTED OPERATION CODES',
+    cdbBytes: 12,
+    usage: [0xa3, 0, 0x87, ...ones(7), 0, 0],
+    ...common,
+    prepare: prepareReport,
+    run: runReport(directory),
+  },
+  {
+    opcode: 0xa3,
+    serviceAction: 0x0d,
+    name: 'REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS',
+    cdbBytes: 12,
+    usage: [0xa3, 0, REPD_BIT, 0, 0, 0, ...ones(4), 0, 0],
+    ...common,
+    prepare: prepareReportTmf,
+    run: runReportTmf,
+  },
 ];

@@ -12,7 +12,10 @@ const DESC_BIT = 0x01;
 const prepareRequestSense = (task: ScsiTask): undefined =>
   expectParameterData(task, task.cdb[4]!, SENSE_BYTES_MAX);
 
-/** A pending unit attention is told once, here as data; else what keeps the unit from being ready; else nothing. */
+/**
+ * A pending unit attention is told once, here as data; else what keeps the unit from being ready;
+ * else nothing.
+ */
 function runRequestSense(task: ScsiTask, unit: LogicalUnit): void {
   const attention = task.itl!.takeUnitAttention();
   if (attention !== undefined) answer(task, attention, 0);
@@ -30,12 +33,28 @@ function answer(task: ScsiTask, reason: SenseReason, specific: number): void {
   finishParameterData(task, data.subarray(0, bytes));
 }
 
-// prettier-ignore
 export const senseCommands: readonly CommandRow[] = [
-  { opcode: 0x00, name: 'TEST UNIT READY', cdbBytes: 6, reservation: 'legacyOnly',
-    usage: [0x00, 0, 0, 0, 0, 0], run: (task) => finishGood(task) },
-  { opcode: 0x03, name: 'REQUEST SENSE', cdbBytes: 6, reservation: 'always', passesUnitAttention: true, whenNotReady: true,
+  {
+    opcode: 0x00,
+    name: 'TEST UNIT READY',
+    cdbBytes: 6,
+    usage: [0x00, 0, 0, 0, 0, 0],
+    reservation: 'legacyOnly',
+    run: (task) => finishGood(task),
+  },
+  {
+    opcode: 0x03,
+    name: 'REQUEST SENSE',
+    cdbBytes: 6,
     usage: [0x03, DESC_BIT, 0, 0, 0xff, 0],
-    withoutUnit: { prepare: prepareRequestSense, run: (task) => answer(task, 'logicalUnitNotSupported', 0) },
-    prepare: prepareRequestSense, run: runRequestSense },
+    reservation: 'always',
+    passesUnitAttention: true,
+    whenNotReady: true,
+    withoutUnit: {
+      prepare: prepareRequestSense,
+      run: (task) => answer(task, 'logicalUnitNotSupported', 0),
+    },
+    prepare: prepareRequestSense,
+    run: runRequestSense,
+  },
 ];

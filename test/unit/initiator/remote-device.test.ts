@@ -187,6 +187,25 @@ describe('remote device', () => {
     expect(target.sent).to.have.length(0);
   });
 
+  it('names the first error in address order', async () => {
+    const { target, disk } = await openDisk();
+    const pending = start(disk, read(3 * disk.features.maxTransferBytes));
+    const tags = [command(target), command(target), command(target)].map(tagOf);
+    target.checkCondition(tags[2]!, 3, 0x1100);
+    target.checkCondition(tags[0]!, 2, 0x0400);
+    target.checkCondition(tags[1]!, 4, 0x4400);
+    expect(await outcome(pending)).to.equal('notReady');
+  });
+
+  it('never says that nothing was done when a part was', async () => {
+    const { target, disk } = await openDisk({ blocks: 2_000_000 });
+    const zeroes = { op: BlockOp.writeZeroes, lengthBytes: 2 * disk.profile.writeSameBytesMax };
+    const pending = start(disk, zeroes);
+    target.good(tagOf(command(target)));
+    target.checkCondition(tagOf(command(target)), 7, 0x2707);
+    expect(await outcome(pending)).to.equal('unknownOutcome');
+  });
+
   it('does not know what became of a write whose session is lost', async () => {
     const { target, disk } = await openDisk();
     const written = start(disk, write());

@@ -1,7 +1,9 @@
 import { expect } from 'chai';
 import { SeededRandom } from '../../../lib/base/index.ts';
 import { SendQueue } from '../../../lib/initiator/index.ts';
+import { PduWriter } from '../../../lib/initiator/pdu-writer.ts';
 import type { SendBatch } from '../../../lib/initiator/index.ts';
+import { crc32c } from '../../../lib/wire/index.ts';
 
 const put = (queue: SendQueue, bytes: Buffer): void => {
   const at = queue.reserve(bytes.length);
@@ -45,16 +47,25 @@ describe('send queue', () => {
       queue.done(batch);
     };
     for (let turn = 0; turn < 2_000; turn++) {
-      for (let piece = random.below(8); piece > 0; piece--) {
+      for (let piece = random.below(20); piece > 0; piece--) {
         const bytes = Buffer.alloc(1 + random.below(3_000), turn);
         put(queue, bytes);
         expected.push(bytes);
       }
       const batch = queue.take();
       if (batch !== undefined) onTheWay.push(batch);
-      while (onTheWay.length > random.below(20)) arrive();
+      while (onTheWay.length > 25) arrive();
     }
     while (onTheWay.length > 0) arrive();
     expect(Buffer.concat(received).equals(Buffer.concat(expected))).to.equal(true);
+  });
+
+  it('pads with zeros, whatever its memory held before', () => {
+    const queue = new SendQueue();
+    const writer = new PduWriter(queue, crc32c);
+    put(queue, Buffer.alloc(4096, 0xee));
+    queue.done(queue.take()!);
+    writer.data(Buffer.from('odd'), 0, 3);
+    expect(queue.take()!.pieces.map((piece) => piece.toString('latin1'))).to.deep.equal(['odd\0']);
   });
 });

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { SeededRandom } from '../../../lib/base/index.ts';
 import { MemoryDevice, promiseFace } from '../../../lib/block/index.ts';
-import type { BlockDevice } from '../../../lib/block/index.ts';
+import type { BlockDevice, BlockRequest } from '../../../lib/block/index.ts';
 import { ScsiStatus } from '../../../lib/scsi/index.ts';
 import type { LogicalUnit } from '../../../lib/scsi/index.ts';
 import { ScsiHarness } from '../../fakes/scsi-harness.ts';
@@ -11,9 +11,34 @@ import { BLOCK, copyCdb, copyList, cscd, resultsCdb, segment } from './copy-comm
 import type { ListFields } from './copy-commands.ts';
 
 const MIB = 1024 * 1024;
+const THIRD_UUID = '0d3c1a52-1111-4222-8333-d2e5f6a7b80f';
 const SECOND_UUID = '0d3c1a52-1111-4222-8333-d2e5f6a7b800';
 const { good, checkCondition, reservationConflict } = ScsiStatus;
 const seed = 20_261_120;
+
+/** Performs requests one by one in random order. */
+function shuffling(device: BlockDevice, random: SeededRandom): BlockDevice {
+  const waiting: BlockRequest[] = [];
+  const performOne = (): void => {
+    const [request] = waiting.splice(random.below(waiting.length), 1);
+    if (request !== undefined) device.submit(request);
+    if (waiting.length > 0) setImmediate(performOne);
+  };
+  return withSubmit(device, (request) => {
+    waiting.push(request);
+    if (waiting.length === 1) setImmediate(performOne);
+  });
+}
+
+/** The device with another way in. */
+const withSubmit = (device: BlockDevice, submit: (request: BlockRequest) => void): BlockDevice =>
+  new Proxy(device, {
+    get: (target, name) => {
+      if (name === 'submit') return submit;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
 
 describe(`EXTENDED COPY (seed ${seed})`, () => {
   let scsi: ScsiHarness;
@@ -56,33 +81,43 @@ describe(`EXTENDED COPY (seed ${seed})`, () => {
     expect((await read(otherDevice, 7, content.length)).equals(content)).to.equal(true);
   });
 
-  it('copies within one logical unit, overlapping upwards and downwards as if through a buffer', async () => {
-    for (const to of [1 + 700, 1]) {
-      const from = to === 1 ? 701 : 1;
-      const answer = await copy([cscd(scsi.unit)], [segment({ blocks: whole(), from, to })]);
-      expect(answer.status).to.equal(good);
-      expect((await read(device, to, content.length)).equals(content)).to.equal(true);
-    }
-  });
-
-  it('performs segments in their order, a later one reading what an earlier one wrote', async () => {
-    const answer = await copy(
-      [cscd(scsi.unit), cscd(other)],
-      [
-        segment({ source: 0, destination: 1, blocks: whole(), from: 1, to: 0 }),
-        segment({ source: 1, destination: 1, blocks: 100, from: 0, to: 8000 }),
-      ],
-    );
-    expect(answer.status).to.equal(good);
-    const copied = await read(otherDevice, 8000, 100 * BLOCK);
-    expect(copied.equals(content.subarray(0, 100 * BLOCK))).to.equal(true);
-  });
-
   it('leaves no transfer memory and no command behind', async () => {
     await copy([cscd(scsi.unit)], [segment({ blocks: 4000, from: 1, to: 8001 })]);
     expect(scsi.buffers.usedBytes).to.equal(0);
     expect(scsi.unit.tasks.count).to.equal(0);
     expect(scsi.unit.ranges.count).to.equal(0);
+  });
+
+  describe('on a device that answers in any order', () => {
+    beforeEach(() => {
+      const shuffled = scsi.makeUnit(shuffling(device, new SeededRandom(seed)), THIRD_UUID);
+      scsi.map(scsi.nexus, 2, shuffled);
+      other = shuffled;
+    });
+
+    for (const [direction, from, to] of [
+      ['upwards', 1, 1 + 700],
+      ['downwards', 1, 0],
+    ] as const) {
+      it(`copies a range that overlaps itself ${direction} as if through a buffer`, async () => {
+        const answer = await copy([cscd(other)], [segment({ blocks: whole(), from, to })]);
+        expect(answer.status).to.equal(good);
+        expect((await read(device, to, content.length)).equals(content)).to.equal(true);
+      });
+    }
+
+    it('performs segments in their order, a later one reading what an earlier one wrote', async () => {
+      const answer = await copy(
+        [cscd(other)],
+        [
+          segment({ blocks: 4100, from: 1, to: 8000 }),
+          segment({ blocks: 4100, from: 8000, to: 12_200 }),
+        ],
+      );
+      expect(answer.status).to.equal(good);
+      const copied = await read(device, 12_200, 4100 * BLOCK);
+      expect(copied.equals(content.subarray(0, 4100 * BLOCK))).to.equal(true);
+    });
   });
 
   it('does not look at LU ID TYPE, as an identification descriptor has no LU IDENTIFIER', async () => {
@@ -240,18 +275,9 @@ describe(`EXTENDED COPY (seed ${seed})`, () => {
       open = true;
       readonly device: BlockDevice;
       constructor(next: BlockDevice) {
-        const submit = next.submit.bind(next);
-        this.device = new Proxy(next, {
-          get: (target, name) => {
-            if (name === 'submit') {
-              return (request: Parameters<BlockDevice['submit']>[0]) => {
-                if (this.open) submit(request);
-                else this.waiting.push(() => submit(request));
-              };
-            }
-            const value: unknown = Reflect.get(target, name, target);
-            return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-          },
+        this.device = withSubmit(next, (request) => {
+          if (this.open) next.submit(request);
+          else this.waiting.push(() => next.submit(request));
         });
       }
       release(): void {

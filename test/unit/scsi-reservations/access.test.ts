@@ -120,15 +120,15 @@ describe('a persistent reservation', () => {
       expect((await write.run().done).status).to.equal(good);
     });
 
-    it('ends two of one nexus that preempts itself', async () => {
+    it('of a nexus that preempts itself ends its other commands, not itself', async () => {
       await reserve(PrType.ea);
       const self = { key: KEY1, newKey: KEY1, type: PrType.ea };
-      const one = beginProut(scsi, holder, Prout.preemptAndAbort, self);
-      const two = beginProut(scsi, holder, Prout.preemptAndAbort, self);
-      one.run();
-      two.run();
-      expect((await one.done).status).to.equal(good);
-      expect((await two.done).status).to.equal(good);
+      const write = scsi.begin(holder, write10, { data: oneBlock });
+      const other = beginProut(scsi, holder, Prout.preemptAndAbort, self);
+      const answer = await prout(scsi, holder, Prout.preemptAndAbort, self);
+      expect(answer).to.include({ status: good, aborted: false });
+      expect((await write.done).aborted).to.equal(true);
+      expect((await other.done).aborted).to.equal(true);
     });
 
     it('does not end commands where it conflicts', async () => {

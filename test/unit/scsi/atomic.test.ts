@@ -176,7 +176,7 @@ describe('WRITE ATOMIC', () => {
     expect((await read.done).data[0]).to.equal(1);
   });
 
-  it('is refused above the atomic length, with a boundary, and with other Data-Out than announced', async () => {
+  it('is refused above the atomic length, with a boundary, and with less Data-Out', async () => {
     const harness = new ScsiHarness();
     const { atomicBlocks } = harness.unit.limits;
     const data = Buffer.alloc((atomicBlocks + 1) * 512);

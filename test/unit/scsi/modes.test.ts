@@ -81,7 +81,7 @@ describe('MODE SENSE', () => {
 });
 
 describe('MODE SELECT', () => {
-  it('turns the write cache off: what is in it becomes durable, and so does all that follows', async () => {
+  it('turns the write cache off: what is in it and all that follows is durable', async () => {
     const harness = cached();
     expect((await change(harness, CACHING, 2, 0x04)).status).to.equal(ScsiStatus.good);
     await harness.run(write10(0, 1), { data: Buffer.alloc(512) });

@@ -21,7 +21,9 @@ const BLOCKS = 24;
 const COMMANDS = 400;
 const ATTRIBUTES = [TaskAttribute.simple, TaskAttribute.ordered, TaskAttribute.headOfQueue];
 
-/** A device that ends requests in any order, commands of all kinds, aborts and resets in between. */
+/**
+ * A device that ends requests in any order, commands of all kinds, aborts and resets in between.
+ */
 class Load {
   readonly device = new HeldDevice(new MemoryDevice({ capacityBytes: BLOCKS * 512 }));
   readonly harness = new ScsiHarness({ device: this.device });

@@ -20,7 +20,7 @@ describe('reading and writing', () => {
   ];
   for (const blockSizeBytes of [512, 4096] as const) {
     for (const [form, opcode, cdb] of forms) {
-      it(`WRITE(${form}) is read back by READ(${form}) in blocks of ${blockSizeBytes}`, async () => {
+      it(`WRITE(${form}) is read by READ(${form}) in blocks of ${blockSizeBytes}`, async () => {
         const harness = new ScsiHarness({ blockSizeBytes });
         const data = pattern(3 * blockSizeBytes);
         const written = await harness.run(cdb(opcode, 5, 3), { data });
@@ -162,7 +162,7 @@ describe('reading and writing', () => {
     ['unknownOutcome', 'write', 4, 0x4400],
     ['cancelled', 'read', 0x0b, 0x0000],
   ] as const) {
-    it(`a ${op} that ends as ${outcome} is sense ${key.toString(16)}h ${asc.toString(16)}h`, async () => {
+    it(`a ${op} that ends as ${outcome} has its sense data`, async () => {
       const device = cached();
       device.outcomes.set(BlockOp[op], BlockOutcome[outcome]);
       const harness = new ScsiHarness({ device });

@@ -22,7 +22,8 @@ describe('REPORT SUPPORTED OPERATION CODES', () => {
     expect(data.readUInt32BE(0)).to.equal(data.length - 4);
     const listed = Array.from({ length: (data.length - 4) / 8 }, (_, index) => {
       const at = 4 + index * 8;
-      return `${data[at]}/${data.readUInt16BE(at + 2)}/${data[at + 5]! & 1}/${data.readUInt16BE(at + 6)}`;
+      const [action, cdbBytes] = [data.readUInt16BE(at + 2), data.readUInt16BE(at + 6)];
+      return `${data[at]}/${action}/${data[at + 5]! & 1}/${cdbBytes}`;
     });
     const expected = commandRows.map(
       ({ opcode, serviceAction, cdbBytes }) =>

@@ -172,7 +172,7 @@ describe('task management', () => {
     expect(foreign.ended).to.equal(false);
   });
 
-  it('CLEAR TASK SET ends everybody’s tasks silently and tells the others by unit attention', async () => {
+  it('CLEAR TASK SET ends all tasks silently, with unit attention for the others', async () => {
     const { device, harness } = held();
     const [other, idle] = [harness.secondNexus(), harness.secondNexus('iqn.2026-11.test:idle', 3)];
     const mine = begin(harness, 0, 1).run();
@@ -260,7 +260,7 @@ describe('task management', () => {
     await closing;
   });
 
-  it('taking a LUN away ends the commands on it before it returns, and new ones find nothing', async () => {
+  it('taking a LUN away ends its commands first, and new ones find nothing', async () => {
     const { device, harness } = held();
     device.cancels = false;
     const command = begin(harness, 0, 1).run();
