@@ -7,7 +7,8 @@ import type { KeyPath } from './document.ts';
 
 const ANY_HOST = '*';
 const CLUSTER_EXPECTED =
-  '`shared: cluster` where more than one host may write: two hosts that mount one ordinary file system destroy it';
+  '`shared: cluster` where more than one host may write: ' +
+  'two hosts that mount one ordinary file system destroy it';
 
 /** Values as the reader left them; keys that were wrong are absent or null. */
 export function crossCheck(reader: FieldReader, values: Values): void {

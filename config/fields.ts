@@ -1,4 +1,7 @@
-/** A configuration schema as data: leaves that convict checks, and the sections, maps and lists they stand in. */
+/**
+ * A configuration schema as data: leaves that convict checks, and the sections, maps and lists they
+ * stand in.
+ */
 import convict from 'convict';
 import type { Schema } from 'convict';
 import { formats, NAME_EXPECTED, NAME_PATTERN } from './formats.ts';
@@ -157,7 +160,9 @@ export class FieldReader {
     };
   }
 
-  /** The environment holds only text; a number or switch that came from there is one nevertheless. */
+  /**
+   * The environment holds only text; a number or switch that came from there is one nevertheless.
+   */
   #typed(field: Leaf, value: unknown, path: KeyPath): unknown {
     if (typeof value !== 'string' || !this.#document.isFromEnvironment(path)) return value;
     if (formats[field.format] === formats.switch) {

@@ -1,6 +1,7 @@
 /**
- * The kinds of value a configuration file can hold, registered with convict. Each says what it expects; a value that
- * doesn't fit is reported with that sentence, so none of them has an error text of its own.
+ * The kinds of value a configuration file can hold, registered with convict. Each says what it
+ * expects; a value that doesn't fit is reported with that sentence, so none of them has an error
+ * text of its own.
  */
 import convict from 'convict';
 import { isIP } from 'node:net';
@@ -136,7 +137,10 @@ interface Row extends LeafOptions {
   readonly report: (expected: string, value: unknown) => void;
 }
 
-/** Convict's own coercions would turn "64KiB" into 64 and "no" into true: values stay what the file says. */
+/**
+ * Convict's own coercions would turn "64KiB" into 64 and "no" into true: values stay what the file
+ * says.
+ */
 for (const [name, format] of Object.entries<Format>(formats)) {
   convict.addFormat({
     name,

@@ -1,4 +1,7 @@
-/** Everything that is wrong with a file, told at once: file, line, key, what was expected and what was found. */
+/**
+ * Everything that is wrong with a file, told at once: file, line, key, what was expected and what
+ * was found.
+ */
 import { Failure } from '../lib/base/index.ts';
 
 export interface ConfigProblem {
@@ -12,8 +15,8 @@ export interface ConfigProblem {
   readonly found: string;
 }
 
-export const describeProblem = (problem: ConfigProblem): string =>
-  `${problem.file}:${problem.line}: ${problem.key}: expected ${problem.expected}, found ${problem.found}`;
+export const describeProblem = ({ file, line, key, expected, found }: ConfigProblem): string =>
+  `${file}:${line}: ${key}: expected ${expected}, found ${found}`;
 
 /** A file that can't be used; it changed nothing. */
 export class ConfigFailure extends Failure {

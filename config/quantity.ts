@@ -1,4 +1,7 @@
-/** Sizes and durations as people write them: always with a unit, so that nobody has to guess what a bare number means. */
+/**
+ * Sizes and durations as people write them: always with a unit, so that nobody has to guess what a
+ * bare number means.
+ */
 import { GIB, KIB, MIB, TIB } from '../lib/base/index.ts';
 
 const sizeUnits: readonly (readonly [string, number])[] = [
@@ -17,7 +20,10 @@ const durationUnits: readonly (readonly [string, number])[] = [
 export const SIZE_EXPECTED = 'a size with its unit (B, KiB, MiB, GiB or TiB), like 10GiB';
 export const DURATION_EXPECTED = 'a duration with its unit (ms, s or m), like 15s';
 
-/** @returns bytes, or undefined where the text is no size with a unit, or not a whole number of bytes below 2^53. */
+/**
+ * @returns bytes, or undefined where the text is no size with a unit, or not a whole number of
+ * bytes below 2^53.
+ */
 export function parseSize(text: string): number | undefined {
   return parseQuantity(text, sizeUnits);
 }
@@ -38,7 +44,9 @@ function parseQuantity(
   return Number.isSafeInteger(value) ? value : undefined;
 }
 
-/** Exact where it is short, so that what is printed can be typed back: 1GiB, 1536MiB, 1073741823B. */
+/**
+ * Exact where it is short, so that what is printed can be typed back: 1GiB, 1536MiB, 1073741823B.
+ */
 export function formatSize(bytes: number): string {
   const [name, scale] =
     sizeUnits.find(([, unit]) => bytes >= unit && bytes % unit === 0) ?? sizeUnits.at(-1)!;

@@ -1,4 +1,7 @@
-/** CHAP secrets of a configuration file: read from their files, checked, never repeated in a message. */
+/**
+ * CHAP secrets of a configuration file: read from their files, checked, never repeated in a
+ * message.
+ */
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { checkSecret, SECRET_BYTES_MAX, SECRET_BYTES_MIN } from '../lib/auth/index.ts';
@@ -6,7 +9,8 @@ import type { DesiredCredentials } from '../lib/admin/index.ts';
 import type { FieldReader, Values } from './fields.ts';
 import type { KeyPath } from './document.ts';
 
-const SECRET_EXPECTED = `a secret of ${SECRET_BYTES_MIN} to ${SECRET_BYTES_MAX} bytes without line breaks`;
+const SECRET_LENGTH = `${SECRET_BYTES_MIN} to ${SECRET_BYTES_MAX} bytes`;
+const SECRET_EXPECTED = `a secret of ${SECRET_LENGTH} without line breaks`;
 const READABLE_BY_OTHERS = 0o004;
 
 /** Reads the credentials section at `path`; null where there is none. */

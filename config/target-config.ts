@@ -1,4 +1,7 @@
-/** target.yaml as the storage server takes it: typed, numbers in bytes and milliseconds, paths absolute. */
+/**
+ * target.yaml as the storage server takes it: typed, numbers in bytes and milliseconds, paths
+ * absolute.
+ */
 import type { DesiredState } from '../lib/admin/index.ts';
 
 export interface DiskConfig {

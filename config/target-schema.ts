@@ -52,7 +52,7 @@ const disk = section('a disk: a file, a block device, or memory', {
   sparse: leaf('switch', { doc: 'true: make the file without allocating it', default: undefined }),
   memory: leaf('size', { doc: 'size of a volatile disk in memory', default: undefined }),
   initialize: leaf('initialize', {
-    doc: 'true: take the disk although it holds something else, which is lost; a disk of an array only by its UUID',
+    doc: 'true: take the disk although it holds something else; a disk of an array by its UUID',
     default: false,
   }),
 });

@@ -16,6 +16,7 @@ import { nativeBindingIfBuilt } from '../lib/block/index.ts';
 import { loadTargetConfig, parseAddress } from '../config/index.ts';
 import type { TargetConfig } from '../config/index.ts';
 import { serviceLog } from './cli/service-log.ts';
+import { stopSignal } from './cli/stop-signal.ts';
 import { portalSettings, restartKeys, serverSettings } from './cli/target-settings.ts';
 
 export interface ServeOptions {
@@ -59,20 +60,6 @@ export async function serveTarget({ file, version, env, onReady }: ServeOptions)
   notify(env['NOTIFY_SOCKET'], 'STOPPING=1');
   await running.stop();
   log.info({}, 'stopped');
-}
-
-/** SIGTERM or SIGINT, also one that comes before the server is ready; a second one ends the process at once. */
-function stopSignal(): Promise<string> {
-  return new Promise((resolve) => {
-    let asked = false;
-    for (const signal of ['SIGTERM', 'SIGINT']) {
-      process.on(signal, () => {
-        if (asked) process.exit(1);
-        asked = true;
-        resolve(signal);
-      });
-    }
-  });
 }
 
 export async function startTarget(options: {
@@ -183,7 +170,9 @@ function announceReady({ server, adminAddress }: RunningTarget, socket: string |
   notify(socket, `READY=1\nSTATUS=${serving ? 'serving' : array.detail}`);
 }
 
-/** systemd's WatchdogSec: twice in its time it hears that the event loop turns. @returns ends it. */
+/**
+ * systemd's WatchdogSec: twice in its time it hears that the event loop turns. @returns ends it.
+ */
 function feedWatchdog(env: ServeOptions['env']): () => void {
   const microseconds = Number(env['WATCHDOG_USEC'] ?? 0);
   if (!(microseconds > 0)) return () => undefined;

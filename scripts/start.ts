@@ -1,6 +1,7 @@
 /**
- * npm start: a storage server on files below ./var, a partition on it, and the proof that it works: a real file goes through
- * iSCSI and comes back the same. Stays up until Ctrl-C; the next start finds what this one left.
+ * npm start: a storage server on files below ./var, a partition on it, and the proof that it works:
+ * a real file goes through iSCSI and comes back the same. Stays up until Ctrl-C; the next start
+ * finds what this one left.
  */
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
@@ -11,6 +12,7 @@ import { DEMO_HOST, demoConfiguration } from './cli/demo-configuration.ts';
 import { generateSecret } from './cli/secret-source.ts';
 import { serviceLog } from './cli/service-log.ts';
 import { proveDisk } from './cli/start-proof.ts';
+import { stopSignal } from './cli/stop-signal.ts';
 import { packageVersion } from './cli/version.ts';
 import { startTarget } from './serve-target.ts';
 
@@ -27,7 +29,7 @@ async function start(): Promise<void> {
   prepare(directory, file);
   const load = (): TargetConfig => loadTargetConfig(file);
   const log = serviceLog('target', process.env['HAWSER_LOG'] ?? 'warn');
-  const asked = interrupted();
+  const asked = stopSignal();
   const version = packageVersion();
   const running = await startTarget({ config: load(), load, version, log });
   process.on('SIGHUP', () => void running.reload());
@@ -76,13 +78,6 @@ function tellNext(adminAddress: string): void {
 }
 
 const shown = (path: string): string => `./${relative('.', path)}`;
-
-/** SIGINT or SIGTERM, also while the server starts. */
-const interrupted = (): Promise<void> =>
-  new Promise((done) => {
-    process.once('SIGINT', () => done());
-    process.once('SIGTERM', () => done());
-  });
 
 try {
   await start();

@@ -1,4 +1,7 @@
-/** What an administrator wants hosts and partitions to be: the part of a configuration file that `apply` brings about. */
+/**
+ * What an administrator wants hosts and partitions to be: the part of a configuration file that
+ * `apply` brings about.
+ */
 import { createHash } from 'node:crypto';
 
 export type Rights = 'rw' | 'ro';
@@ -37,7 +40,10 @@ export interface DesiredState {
   readonly partitions: readonly DesiredPartition[];
 }
 
-/** What decides whether a file has changed since it was applied: hosts, secrets and partitions, not its comments. */
+/**
+ * What decides whether a file has changed since it was applied: hosts, secrets and partitions, not
+ * its comments.
+ */
 export function desiredDigest({ hosts, partitions }: DesiredState): string {
   const credentials = (given: DesiredCredentials | null) => given && [given.user, given.secret];
   const canonical = [

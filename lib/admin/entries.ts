@@ -1,4 +1,7 @@
-/** What the API shows. Fields are only ever added; bytes are integers, times RFC 3339 UTC, lists sorted; no secrets. */
+/**
+ * What the API shows. Fields are only ever added; bytes are integers, times RFC 3339 UTC, lists
+ * sorted; no secrets.
+ */
 import type { Rights } from './desired-state.ts';
 
 export interface HostEntry {

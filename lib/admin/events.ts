@@ -1,4 +1,7 @@
-/** What happens on the server, for whoever watches: a bounded ring with ids, so that a watcher can resume. */
+/**
+ * What happens on the server, for whoever watches: a bounded ring with ids, so that a watcher can
+ * resume.
+ */
 export type EventKind = 'partition' | 'host' | 'session' | 'array' | 'config' | 'task' | 'alert';
 
 export interface AdminEvent {

@@ -1,4 +1,7 @@
-/** What services log with; bunyan fits. Fields come first, then a sentence. Nothing is logged per I/O. */
+/**
+ * What services log with; bunyan fits. Fields come first, then a sentence. Nothing is logged per
+ * I/O.
+ */
 export type LogFields = Readonly<Record<string, unknown>>;
 
 export interface Log {

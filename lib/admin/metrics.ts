@@ -1,4 +1,6 @@
-/** Counters of the data path for Prometheus: read when they are asked for, never touched in between. */
+/**
+ * Counters of the data path for Prometheus: read when they are asked for, never touched in between.
+ */
 import { Counter, Gauge, Registry } from 'prom-client';
 import { LATENCY_BUCKETS } from '../scsi/index.ts';
 import type { UnitCounters } from '../scsi/index.ts';
@@ -85,7 +87,8 @@ export class ServerMetrics {
   #addLatency(): void {
     const name = 'hawser_target_scsi_command_seconds';
     const help = 'Time from a command to its end';
-    // prom-client takes anything that can tell its values; its own histogram has to be told each of them
+    // prom-client takes anything that can tell its values; its own histogram has to be told each of
+    // them
     const histogram = {
       name,
       help,

@@ -1,4 +1,7 @@
-/** What has to be done to get from what is to what is wanted. Pure: it changes nothing and looks at nothing else. */
+/**
+ * What has to be done to get from what is to what is wanted. Pure: it changes nothing and looks at
+ * nothing else.
+ */
 import { ANY_HOST } from './desired-state.ts';
 import type { DesiredHost, DesiredPartition, DesiredState, Rights } from './desired-state.ts';
 import type { StoredHost } from './state/host-store.ts';
@@ -17,7 +20,10 @@ export interface CurrentState {
   readonly partitions: readonly CurrentPartition[];
 }
 
-/** A step of a plan; steps stand in the order in which they are safe: access is taken before it is given. */
+/**
+ * A step of a plan; steps stand in the order in which they are safe: access is taken before it is
+ * given.
+ */
 export type PlanStep =
   | {
       readonly do: 'unassign';
@@ -63,7 +69,9 @@ export function makePlan(desired: DesiredState, current: CurrentState, prune: bo
   return { steps: planner.steps(), conflicts: planner.conflicts };
 }
 
-/** Rights are lessened before a partition stops being shared and widened after it has begun to be. */
+/**
+ * Rights are lessened before a partition stops being shared and widened after it has begun to be.
+ */
 const orderOfSteps = [
   'unassign',
   'deletePartition',

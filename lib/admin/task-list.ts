@@ -1,4 +1,7 @@
-/** Changes that take longer than a caller wants to wait: they go on, and their outcome can be asked for. */
+/**
+ * Changes that take longer than a caller wants to wait: they go on, and their outcome can be asked
+ * for.
+ */
 import { Failure } from '../base/index.ts';
 import type { FailureKind } from '../base/index.ts';
 

@@ -41,6 +41,7 @@ interface Options {
   readonly workloads: readonly Workload[];
   readonly jsonFile: string;
   readonly strict: boolean;
+  readonly warmUp: boolean;
 }
 
 const root = resolve(import.meta.dirname, '../../..');
@@ -69,10 +70,11 @@ function readOptions(): Options | null {
   return {
     bench: { directory, sizeBytes, basePort, hawser: join(root, 'bin/hawser') },
     rounds: numberOf('rounds', values.rounds, values.smoke ? 1 : 7),
-    seconds: numberOf('seconds', values.seconds, values.smoke ? 0.3 : 1),
+    seconds: numberOf('seconds', values.seconds, values.smoke ? 0.2 : 1),
     workloads: chosen(values.only),
     jsonFile: values.json ?? join(directory, 'bench-target.json'),
     strict: values.strict,
+    warmUp: !values.smoke,
   };
 }
 
@@ -174,7 +176,7 @@ async function measureAll(
 ): Promise<Measurement[]> {
   const runs: Measurement[] = [];
   // round 0 warms up compilers and caches of all, and doesn't count
-  for (let round = 0; round <= options.rounds; round++) {
+  for (let round = options.warmUp ? 0 : 1; round <= options.rounds; round++) {
     for (const workload of options.workloads) {
       for (const contestant of rotated(workload.contestants, round)) {
         const server = started.get(serverOf(contestant));

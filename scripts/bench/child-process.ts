@@ -71,9 +71,9 @@ export class Child {
     });
   }
 
-  async stop(): Promise<void> {
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     if (this.process.pid === undefined) return;
-    this.process.kill('SIGTERM');
+    this.process.kill(signal);
     const late = sleep(STOP_MS_MAX).then(() => this.process.kill('SIGKILL'));
     await Promise.race([this.#exited, late]);
   }

@@ -44,6 +44,8 @@ export async function startTgtd(bench: Workbench, options: TgtdOptions): Promise
   const portal = `127.0.0.1:${port}`;
   const log = join(bench.directory, `${name}.log`);
   const child = new Child(name, 'tgtd', ['-f', '--iscsi', `portal=${portal}`, ...control], log);
+  // it ignores SIGTERM while it has targets, and has nothing to lose
+  const stop = (): Promise<void> => child.stop('SIGKILL');
   try {
     await controlReady(child, control);
     const file = join(bench.directory, `${name}.img`);
@@ -57,11 +59,11 @@ export async function startTgtd(bench: Workbench, options: TgtdOptions): Promise
     await admin(...update, '-n', 'MaxRecvDataSegmentLength', '-v', String(SEGMENT_BYTES));
     await admin('--mode', 'target', '--op', 'bind', '--initiator-address', 'ALL');
   } catch (error) {
-    await child.stop();
+    await stop();
     throw error;
   }
   const url = `iscsi://${portal}/${iqn}/1`;
-  return { name, url, pid: child.pid, stop: () => child.stop() };
+  return { name, url, pid: child.pid, stop };
 }
 
 async function controlReady(child: Child, control: readonly string[]): Promise<void> {

@@ -1,4 +1,7 @@
-/** The command line's way to a service: the admin API over TCP or a Unix socket, refusals turned back into failures. */
+/**
+ * The command line's way to a service: the admin API over TCP or a Unix socket, refusals turned
+ * back into failures.
+ */
 import { request as httpRequest } from 'node:http';
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
@@ -60,7 +63,10 @@ export class ApiClient {
     return (await this.#call('GET', path, {})).body as T;
   }
 
-  /** A change. @returns what it answered; undefined where it goes on and the caller didn't want to wait. */
+  /**
+   * A change. @returns what it answered; undefined where it goes on and the caller didn't want to
+   * wait.
+   */
   async change<T>(method: string, path: string, options: CallOptions = {}): Promise<T | undefined> {
     const answer = await this.#call(method, path, options);
     if (answer.status !== 202) return answer.body as T;

@@ -15,7 +15,9 @@ array:
     - { path: ./disk0.img, size: 512MiB, sparse: true }
     - { path: ./disk1.img, size: 512MiB, sparse: true }
 hosts:
-  ${DEMO_HOST}: { iqn: "${DEMO_HOST_IQN}", chap: { user: ${DEMO_HOST}, secretFile: ${DEMO_HOST}.secret } }
+  ${DEMO_HOST}:
+    iqn: ${DEMO_HOST_IQN}
+    chap: { user: ${DEMO_HOST}, secretFile: ${DEMO_HOST}.secret }
 partitions:
   demo: { size: 512MiB, lun: 0, hosts: { ${DEMO_HOST}: rw } }
 `;

@@ -31,7 +31,8 @@ function linux({ portals, targetIqn, initiatorIqn, lun, chap }: ShareFacts): str
       ? []
       : [set('authmethod', 'CHAP'), set('username', chap.user), set('password', chap.secret)];
   return [
-    `echo InitiatorName=${initiatorIqn} > /etc/iscsi/initiatorname.iscsi && systemctl restart iscsid`,
+    `echo InitiatorName=${initiatorIqn} > /etc/iscsi/initiatorname.iscsi`,
+    'systemctl restart iscsid',
     ...portals.map((portal) => `${node} -p ${portal} -o new`),
     ...proof,
     `${node} -o update -n node.startup -v automatic`,
@@ -48,7 +49,8 @@ function windows({ portals, targetIqn, initiatorIqn, chap }: ShareFacts): string
       : ` -AuthenticationType ONEWAYCHAP -ChapUsername '${chap.user}' -ChapSecret '${chap.secret}'`;
   return [
     'Set-Service MSiSCSI -StartupType Automatic; Start-Service MSiSCSI',
-    `Set-InitiatorPort -NodeAddress (Get-InitiatorPort).NodeAddress -NewNodeAddress ${initiatorIqn}`,
+    '$port = (Get-InitiatorPort).NodeAddress',
+    `Set-InitiatorPort -NodeAddress $port -NewNodeAddress ${initiatorIqn}`,
     `New-IscsiTargetPortal -TargetPortalAddress ${host} -TargetPortalPortNumber ${port}${proof}`,
     `Connect-IscsiTarget -NodeAddress ${targetIqn} -IsPersistent $true${proof}`,
     'Get-Disk | Where-Object BusType -eq iSCSI',
@@ -92,7 +94,8 @@ function qemu({ portals, targetIqn, initiatorIqn, lun, chap }: ShareFacts): stri
   const plain = `iscsi://${portals[0]!}/${targetIqn}/${lun}`;
   return [
     `iscsi-inq -i ${initiatorIqn} ${quoted(url)}`,
-    `qemu-system-x86_64 -iscsi initiator-name=${initiatorIqn} -drive file=${quoted(url)},format=raw`,
+    `qemu-system-x86_64 -iscsi initiator-name=${initiatorIqn}` +
+      ` -drive file=${quoted(url)},format=raw`,
     `hawser bench ${plain} --iqn ${initiatorIqn}${chap === null ? '' : ` --user ${chap.user}`}`,
   ];
 }

@@ -13,10 +13,11 @@ import { OUTPUT_FORMS } from './output.ts';
 import { holdYoungHeap } from './young-heap.ts';
 
 const EXIT_CODES = `
-Exit codes: 0 done, 1 unexpected, 2 usage or configuration, 3 not found, 4 exists or conflicting change,
+Exit codes: 0 done, 1 unexpected, 2 usage or configuration, 3 not found, 4 exists or conflicts,
 5 in use or wrong state, 6 not allowed, 7 timed out and still running, 8 service unreachable,
 9 partly done, 130 interrupted.
-Environment: HAWSER_ADMIN (address or socket of the service), HAWSER_TOKEN, HAWSER_SECRET, HAWSER_LOG.`;
+Environment: HAWSER_ADMIN (address or socket of the service), HAWSER_TOKEN, HAWSER_SECRET,
+HAWSER_LOG (trace, debug, info, warn, error).`;
 
 export function buildProgram(terminal: Terminal, version: string): Command {
   const program = new Command('hawser')

@@ -1,4 +1,7 @@
-/** Joins commands to commander: each gets its context, and whatever it throws becomes an exit code in one place. */
+/**
+ * Joins commands to commander: each gets its context, and whatever it throws becomes an exit code
+ * in one place.
+ */
 import type { Command } from 'commander';
 import { CommandContext } from './context.ts';
 import type { GlobalOptions, Terminal } from './context.ts';

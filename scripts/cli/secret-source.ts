@@ -1,4 +1,7 @@
-/** Secrets come from a file, standard input or the environment, never from an argument, where others could see them. */
+/**
+ * Secrets come from a file, standard input or the environment, never from an argument, where others
+ * could see them.
+ */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Failure } from '../../lib/base/index.ts';
@@ -10,12 +13,18 @@ export interface SecretOptions {
   readonly secretStdin?: boolean;
 }
 
-/** What generated secrets are made of: no letter that is taken for a digit, nothing that a shell or a form changes. */
+/**
+ * What generated secrets are made of: no letter that is taken for a digit, nothing that a shell or
+ * a form changes.
+ */
 const ALPHABET = 'abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789';
 /** Windows takes 12 to 16 characters; 16 of this alphabet are 92 bits of chance. */
 const GENERATED_LENGTH = 16;
 
-/** @returns the secret that was given, or undefined where none was. @throws Failure `usage` for an unfit one. */
+/**
+ * @returns the secret that was given, or undefined where none was. @throws Failure `usage` for an
+ * unfit one.
+ */
 export async function givenSecret(
   options: SecretOptions,
   terminal: Terminal,

@@ -1,4 +1,7 @@
-/** Logs of the services: bunyan records as JSON lines on stderr, with nothing in them that must not be read. */
+/**
+ * Logs of the services: bunyan records as JSON lines on stderr, with nothing in them that must not
+ * be read.
+ */
 import bunyan from 'bunyan';
 import type { Log } from '../../lib/admin/index.ts';
 import { Failure } from '../../lib/base/index.ts';

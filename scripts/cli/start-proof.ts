@@ -1,4 +1,7 @@
-/** Shows that a LUN keeps what it is given: looks for the file of the last time, writes one, reads it back. */
+/**
+ * Shows that a LUN keeps what it is given: looks for the file of the last time, writes one, reads
+ * it back.
+ */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';

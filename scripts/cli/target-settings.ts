@@ -53,7 +53,9 @@ export function restartKeys(before: TargetConfig, after: TargetConfig): readonly
   return Object.keys(now).filter((key) => JSON.stringify(old[key]) !== JSON.stringify(now[key]));
 }
 
-/** What `export` writes besides hosts and partitions: paths absolute, secrets from the environment. */
+/**
+ * What `export` writes besides hosts and partitions: paths absolute, secrets from the environment.
+ */
 function exportedSettings(config: TargetConfig): Readonly<Record<string, unknown>> {
   const { admin, array, io } = config;
   return {

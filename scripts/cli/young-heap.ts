@@ -1,6 +1,7 @@
 /**
- * A server's start makes a lot that lives on, and V8 answers by growing the space for new objects to its limit: some 16 MiB
- * that an idle server then keeps for nothing. Held small meanwhile, it grows later only where load asks for it.
+ * A server's start makes a lot that lives on, and V8 answers by growing the space for new objects
+ * to its limit: some 16 MiB that an idle server then keeps for nothing. Held small meanwhile, it
+ * grows later only where load asks for it.
  */
 import { setFlagsFromString } from 'node:v8';
 

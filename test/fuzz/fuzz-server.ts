@@ -84,9 +84,10 @@ async function attack(service: TargetService, { seed, limits, progress }: Attack
   let over = false;
   const watching = watch(witness, progress, () => over);
   // what is allocated once, for ever, is no growth
-  await lives(service, { seed, limits: { ...limits, pdus: limits.pdus / 10 }, progress });
+  await lives(service, { seed, limits: shareOf(limits, 0.1), progress });
   progress.rssBytesBefore = rssBytes(service.pid);
-  await Promise.race([watching, lives(service, { seed: seed + 1, limits, progress })]);
+  const rest = shareOf(limits, 0.9);
+  await Promise.race([watching, lives(service, { seed: seed + 1, limits: rest, progress })]);
   await Promise.race([watching, halfOpen(service.port, limits.halfOpen, progress)]);
   over = true;
   await watching;
@@ -95,6 +96,12 @@ async function attack(service: TargetService, { seed, limits, progress }: Attack
   const growth = progress.rssBytesAfter - progress.rssBytesBefore;
   if (growth > RSS_GROWTH_BYTES_MAX) throw new Error(`the server grew by ${growth} bytes`);
 }
+
+const shareOf = (limits: ServerFuzzLimits, share: number): ServerFuzzLimits => ({
+  ...limits,
+  pdus: limits.pdus * share,
+  durationMs: limits.durationMs * share,
+});
 
 /** Several peers at a time, life after life. */
 async function lives(service: TargetService, { seed, limits, progress }: Attack): Promise<void> {

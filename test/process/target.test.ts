@@ -115,7 +115,7 @@ describe('hawser target', function () {
     }
   });
 
-  it('stays up without a disk that it had, serves nothing, and serves when the disk is back', async () => {
+  it('serves nothing without a disk that it had, and serves when the disk is back', async () => {
     await target.start();
     await target.stop();
     const [disk, aside] = [
@@ -136,7 +136,7 @@ describe('hawser target', function () {
     await opened.close();
   });
 
-  it('waits for its import with an array of another server, then for the confirmation', async () => {
+  it('waits for import with an array of another server, then for the confirmation', async () => {
     await target.start();
     await target.stop();
     target.configure(`${head.replace('./state', './state2')}${hosts}`);

@@ -1,4 +1,7 @@
-/** The HTTP face of a service: guards, routes, problems, events, metrics and the document that describes them. */
+/**
+ * The HTTP face of a service: guards, routes, problems, events, metrics and the document that
+ * describes them.
+ */
 import swagger from '@fastify/swagger';
 import fastify from 'fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -49,7 +52,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   });
   app.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, options.log));
   app.setNotFoundHandler((request, reply) => {
-    const detail = `${request.method} ${request.url}: no such resource; see ${API_PREFIX}/openapi.json`;
+    const advice = `see ${API_PREFIX}/openapi.json`;
+    const detail = `${request.method} ${request.url}: no such resource; ${advice}`;
     return sendProblem(reply, problem('notFound', detail));
   });
   for (const route of options.routes) addRoute(app, route, options.tasks);
@@ -64,8 +68,8 @@ const documentHead = ({ title, version }: AppOptions) => ({
     title,
     version,
     description:
-      'Bytes are integers, times RFC 3339 UTC. Refusals are RFC 9457 problems; `code` names their class. ' +
-      'Fields are only ever added.',
+      'Bytes are integers, times RFC 3339 UTC. Refusals are RFC 9457 problems; `code` names ' +
+      'their class. Fields are only ever added.',
   },
 });
 
@@ -127,7 +131,10 @@ async function handle(
   return reply.code(route.status ?? 200).send(await change);
 }
 
-/** RFC 7240: `respond-async, wait=10`. @returns undefined where the caller wants to wait for the end. */
+/**
+ * RFC 7240: `respond-async, wait=10`. @returns undefined where the caller wants to wait for the
+ * end.
+ */
 function asyncWait(prefer: string | string[] | undefined): number | undefined {
   const wishes = [prefer]
     .flat()

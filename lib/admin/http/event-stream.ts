@@ -1,4 +1,7 @@
-/** Server-sent events: what happens, as it happens; a client that comes back resumes by the id it saw last. */
+/**
+ * Server-sent events: what happens, as it happens; a client that comes back resumes by the id it
+ * saw last.
+ */
 import type { ServerResponse } from 'node:http';
 import type { AdminEvent, EventLog } from '../events.ts';
 

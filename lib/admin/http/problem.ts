@@ -1,4 +1,7 @@
-/** Refusals as RFC 9457 problems. `code` is the failure class that decides the exit code of a command. */
+/**
+ * Refusals as RFC 9457 problems. `code` is the failure class that decides the exit code of a
+ * command.
+ */
 import type { FastifyError } from 'fastify';
 import { Failure } from '../../base/index.ts';
 import type { FailureKind } from '../../base/index.ts';

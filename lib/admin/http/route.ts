@@ -1,4 +1,7 @@
-/** A route of the API, declared once: it gives the handler, the checks of what comes in, and its line in the document. */
+/**
+ * A route of the API, declared once: it gives the handler, the checks of what comes in, and its
+ * line in the document.
+ */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
 export interface ApiRequest {
@@ -19,7 +22,9 @@ export interface ApiRoute {
   readonly answer: JsonSchema;
   /** 200 unless the answer is something new (201). */
   readonly status?: 200 | 201;
-  /** May take long: `Prefer: respond-async, wait=SECONDS` gets 202 and a task instead of waiting. */
+  /**
+   * May take long: `Prefer: respond-async, wait=SECONDS` gets 202 and a task instead of waiting.
+   */
   readonly title?: (request: ApiRequest) => string;
   readonly run: (request: ApiRequest) => unknown;
 }
@@ -36,7 +41,10 @@ export const choice = (...values: readonly string[]): JsonSchema => ({
 });
 export const list = (items: JsonSchema): JsonSchema => ({ type: 'array', items });
 
-/** All properties required but those named. Others are refused on the way in and dropped on the way out. */
+/**
+ * All properties required but those named. Others are refused on the way in and dropped on the way
+ * out.
+ */
 export const object = (
   properties: Readonly<Record<string, JsonSchema>>,
   optional: readonly string[] = [],

@@ -20,7 +20,10 @@ export async function writeJson(path: string, value: unknown): Promise<void> {
   await syncDirectory(dirname(path));
 }
 
-/** @returns undefined where there is no such file. @throws Failure where it can't be read or isn't JSON. */
+/**
+ * @returns undefined where there is no such file. @throws Failure where it can't be read or isn't
+ * JSON.
+ */
 export async function readJson(path: string): Promise<unknown> {
   let text: string;
   try {

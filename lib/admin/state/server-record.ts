@@ -1,4 +1,7 @@
-/** What a storage server remembers about itself: its identity, how often it has started, which configuration it has applied. */
+/**
+ * What a storage server remembers about itself: its identity, how often it has started, which
+ * configuration it has applied.
+ */
 import { join } from 'node:path';
 import { Failure } from '../../base/index.ts';
 import { readJson, writeJson } from './durable-file.ts';
@@ -88,8 +91,8 @@ export class ServerRecord {
 }
 
 /**
- * Has this content of the service's file been applied already, by the service or by `hawser apply`? Then what was changed
- * since stands, so that a restart never gives access back.
+ * Has this content of the service's file been applied already, by the service or by `hawser apply`?
+ * Then what was changed since stands, so that a restart never gives access back.
  */
 export function isApplied(applied: AppliedRecord, digest: string, arrayUuid: string): boolean {
   if (applied.arrayUuid !== arrayUuid) return false;

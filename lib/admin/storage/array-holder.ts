@@ -1,6 +1,7 @@
 /**
- * The array of a storage server while it is there, and the reason while it isn't. A missing disk doesn't end the server:
- * hosts are told to come back later, and it looks again until the disk is back.
+ * The array of a storage server while it is there, and the reason while it isn't. A missing disk
+ * doesn't end the server: hosts are told to come back later, and it looks again until the disk is
+ * back.
  */
 import { Failure } from '../../base/index.ts';
 import type { Random, Timers } from '../../base/index.ts';
@@ -48,7 +49,8 @@ export class ArrayHolder {
   }
 
   /**
-   * Opens the array. @returns false where a disk is missing or the array waits for its import: `reason` says it.
+   * Opens the array. @returns false where a disk is missing or the array waits for its import:
+   * `reason` says it.
    * @throws Failure that only the operator can mend.
    */
   async open(): Promise<boolean> {
@@ -66,7 +68,10 @@ export class ArrayHolder {
     return this.reason === '';
   }
 
-  /** The operator's word: an array of another server, or a new one in place of ours, is served from now on. */
+  /**
+   * The operator's word: an array of another server, or a new one in place of ours, is served from
+   * now on.
+   */
   async import(uuid: string): Promise<void> {
     const array = this.#array;
     if (array === null) throw new Failure('inUse', `no array is open: ${this.reason}`);
@@ -120,7 +125,10 @@ export class ArrayHolder {
     if (!isVolatile(array) && record.arrayUuid !== array.uuid) await record.setArray(array.uuid);
   }
 
-  /** A disk that another process holds is a mistake of configuration; a first start has nothing to wait for. */
+  /**
+   * A disk that another process holds is a mistake of configuration; a first start has nothing to
+   * wait for.
+   */
   #mayPass(error: unknown): boolean {
     const { record } = this.#options;
     if (!(error instanceof Failure) || record.arrayUuid === null) return false;

@@ -110,7 +110,9 @@ function checkHost({ name, chap, mutual }: StoredHost): void {
   if (fault !== undefined) throw new Failure('usage', `host ${name}: ${fault}`);
 }
 
-/** @throws Failure `inUse` where it has partitions or sessions, unless forced; then both end first. */
+/**
+ * @throws Failure `inUse` where it has partitions or sessions, unless forced; then both end first.
+ */
 export async function removeHost(
   parts: ServerParts,
   name: string,

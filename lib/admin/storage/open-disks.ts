@@ -41,8 +41,8 @@ async function openDisk(
 }
 
 /**
- * A server that has an array and finds none of its disks makes no new ones: an empty array in place of a full one would be
- * served as if nothing had happened.
+ * A server that has an array and finds none of its disks makes no new ones: an empty array in place
+ * of a full one would be served as if nothing had happened.
  * @throws Failure `inUse`
  */
 export function refuseAllAbsent(disks: readonly DiskSettings[], arrayUuid: string): void {

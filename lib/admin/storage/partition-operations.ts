@@ -1,4 +1,6 @@
-/** Changes to partitions: each is checked, durable, and visible on live sessions before it returns. */
+/**
+ * Changes to partitions: each is checked, durable, and visible on live sessions before it returns.
+ */
 import { Failure } from '../../base/index.ts';
 import type { PartitionView } from '../../partition/index.ts';
 import { ANY_HOST } from '../desired-state.ts';
@@ -128,7 +130,9 @@ function refuseWriters({ name, hosts }: PartitionView): void {
   refuseSeveralWriters({ ...rest, name, hosts: rights, shared: false });
 }
 
-/** @throws Failure `inUse` naming who is connected, unless forced; then their commands end first. */
+/**
+ * @throws Failure `inUse` naming who is connected, unless forced; then their commands end first.
+ */
 export async function deletePartition(
   parts: ServerParts,
   name: string,

@@ -23,7 +23,10 @@ export interface ServerParts {
   readonly isns: IsnsSet;
 }
 
-/** Makes what has been decided visible on live sessions; resolves when commands on what was taken away have ended. */
+/**
+ * Makes what has been decided visible on live sessions; resolves when commands on what was taken
+ * away have ended.
+ */
 export async function publishAccess({ access, holder, node }: ServerParts): Promise<void> {
   access.rebuild(holder.isServed ? holder.found : null);
   await node.refreshAccess();

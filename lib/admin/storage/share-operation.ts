@@ -1,4 +1,7 @@
-/** The common case in one: a partition, a host and the assignment between them; all of it, or what was made goes again. */
+/**
+ * The common case in one: a partition, a host and the assignment between them; all of it, or what
+ * was made goes again.
+ */
 import { Failure } from '../../base/index.ts';
 import { foldIscsiName } from '../../iscsi/index.ts';
 import type { GivenCredentials } from './host-operations.ts';

@@ -13,7 +13,10 @@ export interface StateLock {
   release(): Promise<void>;
 }
 
-/** Makes the directory where it is absent. @throws Failure `inUse` that names the process which holds it. */
+/**
+ * Makes the directory where it is absent. @throws Failure `inUse` that names the process which
+ * holds it.
+ */
 export async function lockState(directory: string, engine: Engine): Promise<StateLock> {
   try {
     await mkdir(directory, { recursive: true, mode: PRIVATE_DIRECTORY_MODE });

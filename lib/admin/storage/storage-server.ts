@@ -1,6 +1,6 @@
 /**
- * A storage server: disk array, partitions, hosts and the target that serves them. Changes happen one at a time; each is
- * checked, durable, and visible on live sessions before it returns.
+ * A storage server: disk array, partitions, hosts and the target that serves them. Changes happen
+ * one at a time; each is checked, durable, and visible on live sessions before it returns.
  */
 import { Failure } from '../../base/index.ts';
 import type { Engine } from '../../block/index.ts';
@@ -108,8 +108,9 @@ export class StorageServer {
   }
 
   /**
-   * Opens the array, brings the service's configuration about where it has changed since it was applied, and serves. A missing
-   * disk is waited for. @throws Failure that only the operator can mend.
+   * Opens the array, brings the service's configuration about where it has changed since it was
+   * applied, and serves. A missing disk is waited for. @throws Failure that only the operator can
+   * mend.
    */
   openArray(wanted: DesiredState): Promise<void> {
     this.#wanted = wanted;
@@ -176,7 +177,10 @@ export class StorageServer {
     }
   }
 
-  /** SIGHUP: what the file wants now, applied only where that has changed. @returns false: it hasn't. */
+  /**
+   * SIGHUP: what the file wants now, applied only where that has changed. @returns false: it
+   * hasn't.
+   */
   reload(wanted: DesiredState): Promise<boolean> {
     return this.#changes.run(async () => {
       this.#wanted = wanted;
@@ -331,7 +335,10 @@ export class StorageServer {
     announce(this.#parts, 'session', tsih, `session ${tsih} dropped by the administrator`);
   }
 
-  /** Takes over an array that waits for it; `confirm` lets the assignments it came with give access again. */
+  /**
+   * Takes over an array that waits for it; `confirm` lets the assignments it came with give access
+   * again.
+   */
   importArray(uuid: string, { confirm }: { readonly confirm: boolean }): Promise<ArrayEntry> {
     return this.#changes.run(async () => {
       const { holder, node } = this.#parts;

@@ -1,4 +1,7 @@
-/** The logical units of the partitions that can be served: one each, by identity, so that a rename changes nothing. */
+/**
+ * The logical units of the partitions that can be served: one each, by identity, so that a rename
+ * changes nothing.
+ */
 import type { Timers } from '../../base/index.ts';
 import type { TransferBuffers } from '../../block/index.ts';
 import type { DiskArray, PartitionView } from '../../partition/index.ts';

@@ -1,4 +1,7 @@
-/** `io.writeCache: off`: the device says that it has no write cache, so every write of a host is made durable first. */
+/**
+ * `io.writeCache: off`: the device says that it has no write cache, so every write of a host is
+ * made durable first.
+ */
 import type { BlockDevice, BlockFeatures, BlockRequest } from '../../block/index.ts';
 
 export class WriteThrough implements BlockDevice {

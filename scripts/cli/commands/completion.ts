@@ -1,4 +1,7 @@
-/** hawser completion: scripts for shells, and the hidden command that answers them from the command tree. */
+/**
+ * hawser completion: scripts for shells, and the hidden command that answers them from the command
+ * tree.
+ */
 import type { Command } from 'commander';
 import { Failure } from '../../../lib/base/index.ts';
 import type { CommandContext, Terminal } from '../context.ts';

@@ -1,4 +1,7 @@
-/** Verbs that belong to parts of the product that this version doesn't have: they say so instead of being unknown. */
+/**
+ * Verbs that belong to parts of the product that this version doesn't have: they say so instead of
+ * being unknown.
+ */
 import type { Command } from 'commander';
 import { Failure } from '../../../lib/base/index.ts';
 
@@ -24,8 +27,8 @@ export function addLaterVerbs(program: Command, version: string): void {
       .allowUnknownOption()
       .helpOption(false)
       .action(() => {
-        const message = `hawser ${verb}: not in this version (${version}); ${whose}, which comes later`;
-        throw new Failure('usage', message);
+        const why = `not in this version (${version}); ${whose}, which comes later`;
+        throw new Failure('usage', `hawser ${verb}: ${why}`);
       });
   }
 }

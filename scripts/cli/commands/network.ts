@@ -162,7 +162,8 @@ const withoutSecret = (result: BenchResult): BenchResult => ({
 
 function benchText(result: BenchResult): string {
   const { p50, p99, max } = result.latencyUs;
-  const load = `${roundedSize(result.blockSizeBytes)} ${result.op}, depth ${result.depth}, ${result.connections} connection(s)`;
+  const { blockSizeBytes, op, depth, connections } = result;
+  const load = `${roundedSize(blockSizeBytes)} ${op}, depth ${depth}, ${connections} connection(s)`;
   return [
     `${load}, ${result.seconds} s`,
     `${Math.round(result.iops)} IOPS, ${result.mbPerSecond.toFixed(1)} MB/s`,

@@ -41,7 +41,8 @@ function statusText(status: StatusEntry, wide: boolean): string {
   const portals = status.portals.map(({ address, advertise }) =>
     advertise === null ? address : `${address} (told to hosts: ${advertise})`,
   );
-  const used = `${roundedSize(array.capacityBytes - array.freeBytes)} of ${roundedSize(array.capacityBytes)} used`;
+  const usedBytes = array.capacityBytes - array.freeBytes;
+  const used = `${roundedSize(usedBytes)} of ${roundedSize(array.capacityBytes)} used`;
   const lines: [string, string][] = [
     ['target', status.iqn],
     ['state', status.serving ? 'serving' : 'not serving'],
@@ -165,9 +166,10 @@ function addArrayCommands(program: Command, terminal: Terminal): void {
 }
 
 function arrayText(array: ArrayEntry, context: CommandContext): string {
+  const layout = `${array.layout}, chunk ${roundedSize(array.chunkBytes)}`;
   const space = `${roundedSize(array.freeBytes)} of ${roundedSize(array.capacityBytes)} free`;
   const head = [
-    `array ${array.uuid ?? '-'}: ${array.state}, ${array.layout}, chunk ${roundedSize(array.chunkBytes)}, ${space}`,
+    `array ${array.uuid ?? '-'}: ${array.state}, ${layout}, ${space}`,
     ...(array.volatile ? ['volatile: everything is gone when the server stops'] : []),
     ...(array.detail === '' ? [] : [printable(array.detail)]),
   ];

@@ -340,7 +340,8 @@ describe('errors of target.yaml', () => {
 
   it('refuses a disk that is file and memory, or neither', () => {
     const disks =
-      'iqn: iqn.2026-11.x:t\nstate: v\narray:\n  disks:\n    - { path: a, memory: 1GiB }\n    - {}\n';
+      'iqn: iqn.2026-11.x:t\nstate: v\narray:\n  disks:\n' +
+      '    - { path: a, memory: 1GiB }\n    - {}\n';
     expect(problemsOf(disks).map(({ line, found }) => [line, found])).to.deep.equal([
       [5, 'both'],
       [6, 'neither'],

@@ -7,6 +7,8 @@ import { MemoryDevice, promiseFace } from '../../../lib/block/index.ts';
 import { Initiator } from '../../../lib/transport/initiator.ts';
 import type { InitiatorOptions } from '../../../lib/transport/initiator.ts';
 import { Target } from '../../../lib/transport/target.ts';
+import { encodeTextKeys, loginResponse, LoginStatus } from '../../../lib/iscsi/index.ts';
+import { encode } from '../../../lib/wire/index.ts';
 import { runBench } from '../../../scripts/bench/index.ts';
 
 const IQN = 'iqn.2026-11.io.hawser:open';
@@ -22,6 +24,18 @@ const failureOf = async (promise: Promise<unknown>): Promise<Failure> => {
   }
   throw new Error('nothing failed');
 };
+
+/** The answer of a target that has moved. */
+function redirection(request: Buffer, portal: string): Buffer {
+  const text = encodeTextKeys([{ key: 'TargetAddress', value: portal }]);
+  const header = encode(loginResponse, {
+    isid: request.subarray(8, 14),
+    initiatorTaskTag: request.readUInt32BE(16),
+    status: LoginStatus.targetMovedTemporarily,
+    dataSegmentLengthBytes: text.length,
+  });
+  return Buffer.concat([header, text, Buffer.alloc(-text.length & 3)]);
+}
 
 describe('Initiator', () => {
   let target: Target;
@@ -118,6 +132,18 @@ describe('Initiator', () => {
       Initiator.open(url(), options).then(() => target.close(), reject);
     });
     expect(['connectionLost', 'loggedOut']).to.include(await ended);
+  });
+
+  it('goes where the target sends it', async () => {
+    const elsewhere = createServer((socket) => {
+      socket.once('data', (request) => socket.end(redirection(request, portal)));
+    });
+    await new Promise<void>((resolve) => elsewhere.listen(0, '127.0.0.1', resolve));
+    const { port } = elsewhere.address() as { port: number };
+    const disk = await Initiator.open(`iscsi://127.0.0.1:${port}/${IQN}/0`);
+    expect(`${disk.client.session.connection.port.remoteAddress}`).to.equal(portal);
+    await disk.close();
+    elsewhere.close();
   });
 
   it('measures a LUN', async () => {

@@ -65,13 +65,12 @@ describe(`EXTENDED COPY (seed ${seed})`, () => {
     const data = copyList(cscds, segments, fields);
     return scsi.run(copyCdb(data.length), { data });
   };
+  const whole = (): number => content.length / BLOCK;
   const read = async (from: BlockDevice, lba: number, bytes: number): Promise<Buffer> => {
     const into = Buffer.alloc(bytes);
     await promiseFace(from).read(lba * BLOCK, into);
     return into;
   };
-  const whole = (): number => content.length / BLOCK;
-
   it('copies blocks to another logical unit of the nexus', async () => {
     const answer = await copy(
       [cscd(scsi.unit), cscd(other)],
@@ -99,10 +98,13 @@ describe(`EXTENDED COPY (seed ${seed})`, () => {
       ['upwards', 1, 1 + 700],
       ['downwards', 1, 0],
     ] as const) {
-      it(`copies a range that overlaps itself ${direction} as if through a buffer`, async () => {
-        const answer = await copy([cscd(other)], [segment({ blocks: whole(), from, to })]);
-        expect(answer.status).to.equal(good);
-        expect((await read(device, to, content.length)).equals(content)).to.equal(true);
+      it(`copies a range that overlaps itself ${direction} as through a buffer`, async () => {
+        for (let round = 0; round < 10; round++) {
+          await promiseFace(device).write(from * BLOCK, content);
+          const answer = await copy([cscd(other)], [segment({ blocks: whole(), from, to })]);
+          expect(answer.status).to.equal(good);
+          expect((await read(device, to, content.length)).equals(content)).to.equal(true);
+        }
       });
     }
 
@@ -371,13 +373,11 @@ describe(`EXTENDED COPY (seed ${seed})`, () => {
     });
 
     it('keeps no results where it was told to discard them', async () => {
-      gate.release();
       await copy([cscd(scsi.unit)], [], { listId: 9, usage: 2 });
       expect((await scsi.run(resultsCdb(0, 9))).status).to.equal(checkCondition);
     });
 
     it('is forgotten with its nexus', async () => {
-      gate.release();
       await copy([cscd(scsi.unit)], [], { listId: 9 });
       const again = scsi.secondNexus(scsi.nexus.identity.initiatorName, 1);
       expect((await scsi.runOn(again, resultsCdb(0, 9))).status).to.equal(checkCondition);
