@@ -27,6 +27,8 @@ export interface TargetLimits {
   readonly logoutMs: number;
   /** Response bytes that a peer may leave unread before its requests are no longer read. */
   readonly unsentBytes: number;
+  /** Longest spin of the event loop after work at low depth, instead of sleep (lib/transport/loop-spin.ts); 0: none. */
+  readonly spinMs: number;
 }
 
 export const defaultTargetLimits: TargetLimits = {
@@ -45,6 +47,7 @@ export const defaultTargetLimits: TargetLimits = {
   abortMs: 15_000,
   logoutMs: 3_000,
   unsentBytes: 16 * MIB,
+  spinMs: 0.1,
 };
 
 /** @returns the defaults with `overrides` put in, after checking the relations between them. */

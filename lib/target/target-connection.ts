@@ -30,6 +30,7 @@ import type { TargetSession } from './target-session.ts';
 
 /** What the peer takes in one segment until it says otherwise (RFC 7143 §13.12). */
 const PEER_SEGMENT_BYTES_DEFAULT = 8192;
+const SHALLOW_COMMANDS = 2;
 
 export class TargetConnection implements PduSink {
   readonly node: TargetNode;
@@ -85,6 +86,11 @@ export class TargetConnection implements PduSink {
   receive(chunk: Buffer, start: number, end: number): void {
     this.lastReceivedMs = this.node.coarseNowMs;
     this.framer.receive(chunk, start, end);
+  }
+
+  /** A peer that has one or two commands under way waits for each. */
+  get isShallow(): boolean {
+    return this.session !== null && this.session.outstandingCommands <= SHALLOW_COMMANDS;
   }
 
   takeBatch(): OutboxBatch | undefined {

@@ -3,6 +3,7 @@
  * of the event loop out in one write. The same shell serves the target's and the initiator's end.
  */
 import type { Socket } from 'node:net';
+import type { LoopSpin } from './loop-spin.ts';
 
 /** A batch of memory to write and to give back afterwards. */
 export interface ShellBatch {
@@ -13,6 +14,8 @@ export interface ShellBatch {
 /** What a shell drives. */
 export interface ShellClient<Batch extends ShellBatch> {
   receive(chunk: Buffer, start: number, end: number): void;
+  /** So little is outstanding that the next step will be waited for (see LoopSpin). */
+  readonly isShallow?: boolean;
   /** Everything queued so far; undefined: nothing. */
   takeBatch(): Batch | undefined;
   /** The socket is done with the batch, sent or not. */
@@ -22,6 +25,8 @@ export interface ShellClient<Batch extends ShellBatch> {
 }
 
 export interface ShellOptions {
+  /** Told whenever bytes have come or gone. */
+  readonly spin?: LoopSpin;
   /** Bytes queued in the socket above which the peer's requests are no longer read. */
   readonly unsentBytesMax: number;
 }
@@ -34,6 +39,7 @@ export class ConnectionShell<Batch extends ShellBatch> {
   readonly remoteAddress: string;
   readonly #socket: Socket;
   readonly #unsentBytesMax: number;
+  readonly #spin: LoopSpin | null;
   readonly #inFlight: Batch[] = [];
   readonly #onSent = (): void => this.#sent();
   readonly #flush = (): void => this.#write();
@@ -48,6 +54,7 @@ export class ConnectionShell<Batch extends ShellBatch> {
   constructor(socket: Socket, options: ShellOptions) {
     this.#socket = socket;
     this.#unsentBytesMax = options.unsentBytesMax;
+    this.#spin = options.spin ?? null;
     this.localAddress = address(socket.localAddress, socket.localPort);
     this.remoteAddress = address(socket.remoteAddress, socket.remotePort);
     socket.setNoDelay(true);
@@ -64,6 +71,7 @@ export class ConnectionShell<Batch extends ShellBatch> {
   received(chunk: Buffer, end: number): void {
     if (this.#closing || this.#gone) return;
     this.#client!.receive(chunk, 0, end);
+    this.#spin?.touch(this.#client!.isShallow === true);
   }
 
   /** Something was queued: it leaves before the event loop turns. */
@@ -100,6 +108,7 @@ export class ConnectionShell<Batch extends ShellBatch> {
     for (let index = 0; index < last; index++) this.#socket.write(pieces[index]!);
     this.#socket.write(pieces[last]!, this.#onSent);
     this.#socket.uncork();
+    this.#spin?.touch(this.#client!.isShallow === true);
     if (this.#unsentBytes > this.#unsentBytesMax && !this.#paused) {
       this.#paused = true;
       this.#socket.pause();

@@ -3,6 +3,7 @@ import { createServer, Socket } from 'node:net';
 import { Failure, KIB } from '../base/index.ts';
 import type { OutboxBatch, TargetNode } from '../target/index.ts';
 import { ConnectionShell } from './connection-shell.ts';
+import { LoopSpin } from './loop-spin.ts';
 
 const RECEIVE_BYTES = 256 * KIB;
 const BACKLOG = 1024;
@@ -36,10 +37,13 @@ function adoptSocket(accepted: Socket, onBytes: (bytes: number) => void): Socket
   return new Socket(options as ConstructorParameters<typeof Socket>[0]);
 }
 
-function serve(target: TargetNode, accepted: Socket): void {
+function serve(target: TargetNode, accepted: Socket, spin: LoopSpin): void {
   let shell: ConnectionShell<OutboxBatch> | null = null;
   const socket = adoptSocket(accepted, (bytes) => shell?.received(receiveBuffer, bytes));
-  shell = new ConnectionShell<OutboxBatch>(socket, { unsentBytesMax: target.limits.unsentBytes });
+  shell = new ConnectionShell<OutboxBatch>(socket, {
+    unsentBytesMax: target.limits.unsentBytes,
+    spin,
+  });
   shell.attach(target.accept(shell));
   socket.resume();
 }
@@ -49,8 +53,9 @@ export function listen(
   target: TargetNode,
   portal: { host: string; port: number },
 ): Promise<Listener> {
+  const spin = new LoopSpin(target.limits.spinMs);
   const server = createServer({ pauseOnConnect: true, allowHalfOpen: false }, (accepted) =>
-    serve(target, accepted),
+    serve(target, accepted, spin),
   );
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenFailure(portal, error)));
