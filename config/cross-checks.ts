@@ -14,7 +14,7 @@ const CLUSTER_EXPECTED =
 export function crossCheck(reader: FieldReader, values: Values): void {
   checkPortals(reader, values);
   checkAdmin(reader, values['admin'] as Values);
-  checkDisks(reader, (values['array'] as Values)['disks'] as Values[]);
+  checkArray(reader, values['array'] as Values);
   checkHosts(reader, values['hosts'] as Values);
   checkPartitions(reader, values);
   checkLimits(reader, values['limits'] as Values);
@@ -47,9 +47,23 @@ function checkAdmin(reader: FieldReader, admin: Values): void {
   }
 }
 
+function checkArray(reader: FieldReader, { layout, disks }: Values): void {
+  if (layout === 'mirror') {
+    reader.report(['array', 'layout'], 'linear or stripe', 'mirror, which this version has not');
+  }
+  checkDisks(reader, disks as Values[]);
+}
+
 function checkDisks(reader: FieldReader, disks: readonly Values[]): void {
   const path = ['array', 'disks'];
   if (disks.length === 0) reader.report(path, 'at least one disk', 'none');
+  const volatile = disks.findIndex((disk) => disk['memory'] !== undefined);
+  const isLasting = (disk: Values): boolean =>
+    disk['path'] !== undefined && disk['memory'] === undefined;
+  if (volatile >= 0 && disks.some(isLasting)) {
+    const expected = 'only `path`, or only `memory`: an array is as lasting as its least disk';
+    reader.report([...path, volatile], expected, 'both');
+  }
   for (const [index, disk] of disks.entries()) checkDisk(reader, disk, [...path, index]);
   const paths = disks.map((disk, index) => [disk['path'], [...path, index, 'path']] as const);
   reportTwins(
@@ -92,8 +106,19 @@ function checkPartitions(reader: FieldReader, values: Values): void {
     luns.filter(([lun]) => typeof lun === 'number'),
   );
   for (const [name, partition] of partitions) {
+    checkWholeBlocks(reader, partition, name);
     checkAssignments(reader, partition, Object.keys(values['hosts'] as Values), name);
   }
+}
+
+const BLOCK_BYTES_MIN = 512;
+
+function checkWholeBlocks(reader: FieldReader, { size, blockSize }: Values, name: string): void {
+  const bytes = parseSize(String(size));
+  const block = typeof blockSize === 'number' ? blockSize : BLOCK_BYTES_MIN;
+  if (bytes === undefined || bytes % block === 0) return;
+  const expected = `whole blocks of ${block} bytes`;
+  reader.report(['partitions', name, 'size'], expected, `${String(size)} (${bytes} bytes)`);
 }
 
 function checkAssignments(

@@ -20,6 +20,8 @@ export interface Section {
   readonly doc: string;
   readonly fields: Fields;
   readonly optional: boolean;
+  /** What stands in its place by mistake may be a secret: it is never shown. */
+  readonly sensitive: boolean;
 }
 export interface MapOf {
   readonly kind: 'map';
@@ -47,13 +49,16 @@ export const section = (doc: string, fields: Fields): Section => ({
   doc,
   fields,
   optional: false,
+  sensitive: false,
 });
 /** A section whose absence means something: it reads as undefined. */
 export const optionalSection = (doc: string, fields: Fields): Section => ({
-  kind: 'section',
-  doc,
-  fields,
+  ...section(doc, fields),
   optional: true,
+});
+export const sensitiveSection = (doc: string, fields: Fields): Section => ({
+  ...optionalSection(doc, fields),
+  sensitive: true,
 });
 export const listOf = (doc: string, of: Section): ListOf => ({ kind: 'list', doc, of });
 export const mapByName = (doc: string, of: Leaf | Section, extraKey?: string): MapOf => ({
@@ -78,8 +83,8 @@ export class FieldReader {
     this.problems.push(this.#document.problem(path, expected, found));
   }
 
-  section(fields: Fields, raw: unknown, path: KeyPath): Values {
-    const given = this.#mapping(raw, path);
+  section(fields: Fields, raw: unknown, path: KeyPath, sensitive = false): Values {
+    const given = this.#mapping(raw, path, sensitive);
     this.#refuseUnknown(fields, given, path);
     const values = this.#leaves(fields, given, path);
     for (const [key, field] of Object.entries(fields)) {
@@ -91,7 +96,8 @@ export class FieldReader {
   #child(field: Section | MapOf | ListOf, raw: unknown, path: KeyPath): unknown {
     const absent = raw === undefined || raw === null;
     if (field.kind === 'section') {
-      return absent && field.optional ? undefined : this.section(field.fields, raw, path);
+      if (absent && field.optional) return undefined;
+      return this.section(field.fields, raw, path, field.sensitive);
     }
     if (field.kind === 'map') return this.#map(field, raw, path);
     if (absent) return [];
@@ -114,10 +120,11 @@ export class FieldReader {
     return result;
   }
 
-  #mapping(raw: unknown, path: KeyPath): Values {
+  #mapping(raw: unknown, path: KeyPath, sensitive = false): Values {
     if (raw === undefined || raw === null) return {};
     if (isMapping(raw)) return raw as Values;
-    this.report(path, 'a mapping of keys to values', showValue(raw));
+    const found = sensitive ? 'something else' : showValue(raw);
+    this.report(path, 'a mapping of keys to values', found);
     return {};
   }
 

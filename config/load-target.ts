@@ -76,7 +76,7 @@ function desiredPartition([name, values]: [string, Values]): DesiredPartition {
     name,
     sizeBytes: bytesOf(values['size']) ?? 0,
     lun: (values['lun'] as number | undefined) ?? null,
-    blockSizeBytes: values['blockSize'] as number,
+    blockSizeBytes: (values['blockSize'] as number | undefined) ?? null,
     shared: values['shared'] === 'cluster',
     hosts: Object.fromEntries(
       Object.entries(values['hosts'] as Record<string, Rights>).sort(byKey),

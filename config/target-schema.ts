@@ -1,7 +1,7 @@
 /** target.yaml, key by key. */
 import { KIB, MIB } from '../lib/base/index.ts';
 import { CHAP_ALGORITHMS, LUN_MAX } from './bounds.ts';
-import { leaf, listOf, mapByName, optionalSection, section } from './fields.ts';
+import { leaf, listOf, mapByName, optionalSection, section, sensitiveSection } from './fields.ts';
 import type { Fields, MapOf } from './fields.ts';
 import { parseAddress } from './formats.ts';
 
@@ -11,7 +11,7 @@ const timeout = (doc: string, value: string) =>
   leaf('duration', { doc, min: 100, max: TIMEOUT_MS_MAX, default: value });
 
 const credentials = (doc: string) =>
-  optionalSection(doc, {
+  sensitiveSection(doc, {
     user: leaf('text', { doc: 'CHAP name' }),
     secretFile: leaf('text', {
       doc: 'file with the secret, relative to this file, not readable by everybody',
@@ -104,7 +104,11 @@ const partition = section('a partition of the array', {
     max: LUN_MAX,
     default: undefined,
   }),
-  blockSize: leaf('choice', { doc: 'logical block', choices: [512, 4096], default: 512 }),
+  blockSize: leaf('choice', {
+    doc: 'logical block; left out: 512, or what the disks demand',
+    choices: [512, 4096],
+    default: undefined,
+  }),
   shared: leaf('choice', {
     doc: 'cluster: several hosts may write, their file system knows how to',
     choices: ['cluster'],

@@ -14,4 +14,7 @@ const words = process.argv.slice(2);
 // a service drains when it is told to stop; a command just stops
 if (words[0] !== 'target') process.once('SIGINT', () => process.exit(ExitCode.interrupted));
 
-process.exitCode = await runCommand(words, processTerminal, packageVersion());
+const exitCode = await runCommand(words, processTerminal, packageVersion());
+// a disk that doesn't let go must not keep a service that has ended
+if (words[0] === 'target') process.exit(exitCode);
+process.exitCode = exitCode;

@@ -15,6 +15,7 @@ import { Failure } from '../lib/base/index.ts';
 import { nativeBindingIfBuilt } from '../lib/block/index.ts';
 import { loadTargetConfig, parseAddress } from '../config/index.ts';
 import type { TargetConfig } from '../config/index.ts';
+import { reloadSignal } from './cli/reload-signal.ts';
 import { serviceLog } from './cli/service-log.ts';
 import { stopSignal } from './cli/stop-signal.ts';
 import { portalSettings, restartKeys, serverSettings } from './cli/target-settings.ts';
@@ -47,11 +48,10 @@ export async function serveTarget({ file, version, env, onReady }: ServeOptions)
   const config = loadTargetConfig(file, env);
   const load = (): TargetConfig => loadTargetConfig(file, env);
   const stopAsked = stopSignal();
-  let running: RunningTarget | null = null;
-  // one that comes while the server starts finds the file as it is anyway
-  process.on('SIGHUP', () => void running?.reload());
-  running = await startTarget({ config, load, version, log });
+  const reloadAsked = reloadSignal();
+  const running = await startTarget({ config, load, version, log });
   announceReady(running, env['NOTIFY_SOCKET']);
+  reloadAsked.listen(() => void running.reload());
   onReady?.();
   const endWatchdog = feedWatchdog(env);
   const signal = await stopAsked;
@@ -88,7 +88,9 @@ export async function startTarget(options: {
       await Promise.all(opened.map((listener) => listener.close()));
       await server.stop();
     };
-    const reload = (): Promise<void> => reloadTarget({ server, access, config, load, log });
+    let last = Promise.resolve();
+    const reload = (): Promise<void> =>
+      (last = last.then(() => reloadTarget({ server, access, config, load, log })));
     return { server, adminAddress: opened[1]!.address, socketPath, reload, stop };
   } catch (error) {
     await Promise.allSettled(opened.map((listener) => listener.close()));
@@ -143,15 +145,15 @@ async function reloadTarget(options: {
     for (const key of restartKeys(config, next)) {
       log.warn({ key }, `${key} has changed: it holds from the next start`);
     }
-    await server.listen(portalSettings(next));
+    const applied = await server.reload(portalSettings(next), next.desired);
     access.token = next.admin.token ?? null;
     access.names = next.admin.names;
-    const applied = await server.reload(next.desired);
     log.info({ applied }, applied ? 'configuration applied' : 'configuration has not changed');
   } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    const message = `configuration not applied: ${error.message}`;
-    log.error({ code: error.kind }, message);
+    // whatever it is: hosts go on being served
+    const message = `configuration not applied: ${(error as Error).message}`;
+    const code = error instanceof Failure ? error.kind : 'unexpected';
+    log.error(code === 'unexpected' ? { code, err: error } : { code }, message);
     server.events.publish('alert', 'config', message);
   }
 }

@@ -29,7 +29,8 @@ export interface DesiredPartition {
   readonly sizeBytes: number;
   /** null: the lowest free number. */
   readonly lun: number | null;
-  readonly blockSizeBytes: number;
+  /** null: 512, or what the disks demand. */
+  readonly blockSizeBytes: number | null;
   /** Several hosts may write. */
   readonly shared: boolean;
   readonly hosts: Readonly<Record<string, Rights>>;

@@ -40,8 +40,13 @@ export interface PartitionEntry {
   readonly lun: number;
   readonly sizeBytes: number;
   readonly blockSizeBytes: number;
-  /** `zeroing`: new space is being cleared and not served yet. */
-  readonly state: 'ready' | 'zeroing';
+  /**
+   * `zeroing`: new space is being cleared and not served yet. `deleting`: nobody sees it any more,
+   * commands of before are still on the disks.
+   */
+  readonly state: 'ready' | 'zeroing' | 'deleting';
+  /** Why its new space could not be cleared; empty when nothing is wrong. */
+  readonly detail: string;
   /** Several hosts may write. */
   readonly shared: boolean;
   /** Some host gets at it without proving itself: "*", or a host without CHAP. */
@@ -112,6 +117,10 @@ export interface StatusEntry {
   readonly hosts: number;
   readonly partitions: number;
   readonly sessions: number;
+  /** Let in by their name alone. */
+  readonly openHosts: readonly string[];
+  /** Within reach of somebody who proves nothing: "*", or an open host. */
+  readonly openPartitions: readonly string[];
   /** What needs a look; the same findings as `doctor`, without the ones that are well. */
   readonly attention: readonly string[];
 }

@@ -20,10 +20,12 @@ export class EventLog {
   readonly #wallMs: () => number;
   readonly #events: AdminEvent[] = [];
   readonly #listeners = new Set<(event: AdminEvent) => void>();
-  #nextId = 1;
+  #nextId: number;
 
-  constructor(wallMs: () => number) {
+  /** @param firstId above every id of an earlier life, so that a watcher can resume over a restart. */
+  constructor(wallMs: () => number, firstId = 1) {
     this.#wallMs = wallMs;
+    this.#nextId = firstId;
   }
 
   publish(kind: EventKind, subject: string, message: string): void {

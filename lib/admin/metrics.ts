@@ -4,10 +4,11 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import { LATENCY_BUCKETS } from '../scsi/index.ts';
 import type { UnitCounters } from '../scsi/index.ts';
-import { partitionsOf } from './storage/show.ts';
+import { arrayState, partitionsOf } from './storage/show.ts';
 import type { ServerParts } from './storage/server-parts.ts';
 
 const MICROSECONDS = 1e6;
+const arrayStates = ['online', 'failed', 'unavailable'] as const;
 
 /** Units of the partitions that are served, by name. */
 type Sample = readonly (readonly [string, UnitCounters])[];
@@ -51,6 +52,7 @@ export class ServerMetrics {
     this.#addLatency();
     this.#addNodeCounters();
     this.#addGauges(version);
+    this.#addArray();
   }
 
   async render(): Promise<{ contentType: string; text: string }> {
@@ -133,7 +135,7 @@ export class ServerMetrics {
       holder.found?.status() ?? { totalBytes: 0, freeBytes: 0 };
     this.#gauge('hawser_info', 'Version of the service', () => 1, { version, role: 'target' });
     this.#gauge('hawser_target_sessions', 'Sessions logged in', () => node.sessions().length);
-    this.#gauge('hawser_target_serving', '1: logins are taken', () => Number(holder.isServed));
+    this.#gauge('hawser_target_serving', '1: logins are taken', () => Number(node.serving));
     this.#gauge('hawser_array_size_bytes', 'Size of the array', () => state().totalBytes);
     this.#gauge('hawser_array_free_bytes', 'Free space of the array', () => state().freeBytes);
     this.#gauge('hawser_partitions', 'Partitions', () => partitionsOf(this.#parts).length);
@@ -143,6 +145,43 @@ export class ServerMetrics {
     this.#counter('process_cpu_seconds_total', 'Processor time used', () => {
       const { user, system } = process.cpuUsage();
       return (user + system) / MICROSECONDS;
+    });
+  }
+
+  #addArray(): void {
+    const parts = this.#parts;
+    const members = () => parts.holder.found?.status().members ?? [];
+    this.#gauges('hawser_array_state', '1: the array is in this state', 'state', () => {
+      const now = arrayState(parts.holder);
+      return arrayStates.map((state) => [state, Number(state === now)]);
+    });
+    this.#gauges('hawser_disk_failed', '1: the disk refused to make data durable', 'disk', () =>
+      members().map(({ path, state }) => [path, Number(state === 'failed')]),
+    );
+    this.#gauges('hawser_disk_io_errors', 'I/O errors of a disk since the start', 'disk', () =>
+      members().map(({ path, ioErrors }) => [path, ioErrors]),
+    );
+    this.#gauges('hawser_partition_size_bytes', 'Size of a partition', 'partition', () =>
+      partitionsOf(parts).map(({ name, sizeBytes }) => [name, sizeBytes]),
+    );
+  }
+
+  /** A gauge with a value for each of several things. */
+  #gauges(
+    name: string,
+    help: string,
+    label: string,
+    values: () => readonly (readonly [string, number])[],
+  ): void {
+    new Gauge({
+      name,
+      help,
+      labelNames: [label],
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        for (const [what, value] of values()) this.set({ [label]: what }, value);
+      },
     });
   }
 

@@ -36,7 +36,7 @@ export function planLine(step: PlanStep): PlanLine {
       return partition('create', step.partition.name, [
         { field: 'sizeBytes', from: null, to: step.partition.sizeBytes },
         { field: 'lun', from: null, to: step.partition.lun ?? 'lowest free' },
-        { field: 'blockSizeBytes', from: null, to: step.partition.blockSizeBytes },
+        { field: 'blockSizeBytes', from: null, to: step.partition.blockSizeBytes ?? 'default' },
       ]);
     case 'growPartition':
       return partition('update', step.partition, [

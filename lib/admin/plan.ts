@@ -193,7 +193,7 @@ class Planner {
 
   #change(wanted: DesiredPartition, current: CurrentPartition): void {
     const { name } = wanted;
-    if (wanted.blockSizeBytes !== current.blockSizeBytes) {
+    if (wanted.blockSizeBytes !== null && wanted.blockSizeBytes !== current.blockSizeBytes) {
       const sizes = `${current.blockSizeBytes} to ${wanted.blockSizeBytes}`;
       this.conflicts.push(`partition ${name}: the block size can't change from ${sizes}`);
     }

@@ -39,6 +39,14 @@ export class TaskList {
     throw new Failure('notFound', `task ${id}: no such task; ended ones are kept for a while only`);
   }
 
+  /** @throws Failure `inUse`: half a change is none, so that what runs can't be stopped. */
+  remove(id: string): TaskEntry {
+    const entry = this.get(id);
+    if (entry.state !== 'running') this.#tasks.delete(id);
+    else throw new Failure('inUse', `task ${id}: "${entry.title}" can't be cancelled, it goes on`);
+    return entry;
+  }
+
   /** Follows a change that has begun. Its failure is kept in the entry; `settled` never rejects. */
   follow(title: string, change: Promise<unknown>): { entry: TaskEntry; settled: Promise<void> } {
     const entry: TaskEntry = {

@@ -1,4 +1,7 @@
-/** Our own bugs end here. What a peer, a disk or an operator did wrong never does: that is a returned reason or a typed error. */
+/**
+ * Our own bugs end here. What a peer, a disk or an operator did wrong never does: that is a
+ * returned reason or a typed error.
+ */
 export class AssertionError extends Error {
   override readonly name = 'AssertionError';
 }

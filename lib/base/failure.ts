@@ -1,6 +1,7 @@
 /**
- * A refusal that a person can act on, in the classes that every command, API answer and exit code shares
- * (docs/errors.md). The message says what, where, what was expected, what was found and what to do.
+ * A refusal that a person can act on, in the classes that every command, API answer and exit code
+ * shares (docs/errors.md). The message says what, where, what was expected, what was found and what
+ * to do.
  */
 export const ExitCode = {
   done: 0,

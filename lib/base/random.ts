@@ -1,14 +1,23 @@
-/** Chance as it is handed to everything that needs it: the kernel's in a service, seeded in tests and simulation. */
+/**
+ * Chance as it is handed to everything that needs it: the kernel's in a service, seeded in tests
+ * and simulation.
+ */
 export interface Random {
   /** Uniform in [0, 1). */
   next(): number;
   /** Uniform integer in [0, end). */
   below(end: number): number;
-  /** Fresh bytes: CHAP challenges, UUIDs, ISIDs. Unpredictable only where the implementation says so. */
+  /**
+   * Fresh bytes: CHAP challenges, UUIDs, ISIDs. Unpredictable only where the implementation says
+   * so.
+   */
   bytes(length: number): Buffer;
 }
 
-/** xoshiro128** by Blackman and Vigna: the same seed gives the same run on every machine. Never for secrets. */
+/**
+ * xoshiro128** by Blackman and Vigna: the same seed gives the same run on every machine. Never for
+ * secrets.
+ */
 export class SeededRandom implements Random {
   readonly #state = new Uint32Array(4);
 

@@ -1,6 +1,6 @@
 /**
- * Numbers have kinds. Byte offsets end below 2^53 (8 PiB), so they are plain checked numbers; opaque 64-bit ids are bigint.
- * Only this file casts.
+ * Numbers have kinds. Byte offsets end below 2^53 (8 PiB), so they are plain checked numbers;
+ * opaque 64-bit ids are bigint. Only this file casts.
  */
 import { assert } from './assert.ts';
 

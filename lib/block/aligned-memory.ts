@@ -1,6 +1,8 @@
 /** Page-aligned memory without the addon: what a WebAssembly memory lies on. */
 
-/** The part of the JavaScript interface that we use; the compiler's own needs its browser library. */
+/**
+ * The part of the JavaScript interface that we use; the compiler's own needs its browser library.
+ */
 declare const WebAssembly: {
   readonly Memory: new (size: { initial: number; maximum: number }) => {
     readonly buffer: ArrayBuffer;

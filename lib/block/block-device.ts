@@ -1,16 +1,21 @@
 /**
- * The one interface: everything that holds blocks is a BlockDevice; everything else makes one, stacks on one or exports one.
+ * The one interface: everything that holds blocks is a BlockDevice; everything else makes one,
+ * stacks on one or exports one.
  *
- * It has two faces over one contract (test/contract/block-device.ts). This is the batch face: `submit` queues a
- * caller-owned request and returns at once, nothing is allocated per request, and what is submitted in one turn of the
- * event loop leaves together. `promise-face.ts` derives the face for everything that is not the hot path.
+ * It has two faces over one contract (test/contract/block-device.ts). This is the batch face:
+ * `submit` queues a caller-owned request and returns at once, nothing is allocated per request, and
+ * what is submitted in one turn of the event loop leaves together. `promise-face.ts` derives the
+ * face for everything that is not the hot path.
  */
 import type { TransferMemory } from './transfer-memory.ts';
 
 export const BlockOp = { read: 0, write: 1, flush: 2, unmap: 3, writeZeroes: 4 } as const;
 export type BlockOp = (typeof BlockOp)[keyof typeof BlockOp];
 
-/** How a request ended. Everything but `ok` leaves the content of a written range unknown unless it says otherwise. */
+/**
+ * How a request ended. Everything but `ok` leaves the content of a written range unknown unless it
+ * says otherwise.
+ */
 export const BlockOutcome = {
   ok: 0,
   /** The medium failed; the range may hold old, new or torn data. */
@@ -36,9 +41,10 @@ export const BlockOutcome = {
 export type BlockOutcome = (typeof BlockOutcome)[keyof typeof BlockOutcome];
 
 /**
- * One transfer. The caller owns it, keeps it in a pool and may reuse it once `onDone` has been called; between `submit` and
- * `onDone` it and its memory belong to the device, which must leave its fields as they were (layers use children of
- * their own). `offsetBytes` and `lengthBytes` are multiples of the device's block size.
+ * One transfer. The caller owns it, keeps it in a pool and may reuse it once `onDone` has been
+ * called; between `submit` and `onDone` it and its memory belong to the device, which must leave
+ * its fields as they were (layers use children of their own). `offsetBytes` and `lengthBytes` are
+ * multiples of the device's block size.
  */
 export class BlockRequest {
   op: BlockOp = BlockOp.read;
@@ -57,7 +63,10 @@ export class BlockRequest {
   outcome: BlockOutcome = BlockOutcome.ok;
   /** errno text or layer's word for it; for logs, empty on success. */
   detail = '';
-  /** Called exactly once for each submit, never from inside `submit`. Set once when the pool makes the request. */
+  /**
+   * Called exactly once for each submit, never from inside `submit`. Set once when the pool makes
+   * the request.
+   */
   onDone: (request: BlockRequest) => void = unsetOnDone;
   /** For the caller's own use: what this request belongs to. */
   owner: unknown = null;
@@ -67,10 +76,16 @@ function unsetOnDone(): never {
   throw new Error('BlockRequest submitted without onDone');
 }
 
-/** What a device can do and promises, constant for its life (capacity is not: see `onCapacityChange`). */
+/**
+ * What a device can do and promises, constant for its life (capacity is not: see
+ * `onCapacityChange`).
+ */
 export interface BlockFeatures {
   readonly readOnly: boolean;
-  /** True: a completed write may be lost by a crash until a flush completes. False: every write is durable when done. */
+  /**
+   * True: a completed write may be lost by a crash until a flush completes. False: every write is
+   * durable when done.
+   */
   readonly volatileWriteCache: boolean;
   /** Lost with the process: memory devices and arrays over them. */
   readonly volatile: boolean;
@@ -105,11 +120,20 @@ export interface BlockDevice {
   /** A word for logs: path, partition name. */
   readonly name: string;
 
-  /** Queues a request. Requests may be performed in any order; a flush covers the writes whose `onDone` came before it was submitted. */
+  /**
+   * Queues a request. Requests may be performed in any order; a flush covers the writes whose
+   * `onDone` came before it was submitted.
+   */
   submit(request: BlockRequest): void;
-  /** Best effort: a request that hasn't touched the medium ends as `cancelled`, any other ends as it would have. */
+  /**
+   * Best effort: a request that hasn't touched the medium ends as `cancelled`, any other ends as it
+   * would have.
+   */
   cancel(request: BlockRequest): void;
-  /** Allocated and zero ranges, ascending, gap-free over the asked range. At most `limit` extents; the answer may then be short. */
+  /**
+   * Allocated and zero ranges, ascending, gap-free over the asked range. At most `limit` extents;
+   * the answer may then be short.
+   */
   extents(offsetBytes: number, lengthBytes: number, limit?: number): Promise<BlockExtent[]>;
   /** @returns a function that ends the subscription. */
   onCapacityChange(listener: (capacityBytes: number) => void): () => void;

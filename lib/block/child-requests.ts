@@ -1,6 +1,6 @@
 /**
- * Requests that a layer makes on behalf of its caller's. Pooled: nothing is allocated for each. The caller's request stays as it
- * is; the layer changes the child's.
+ * Requests that a layer makes on behalf of its caller's. Pooled: nothing is allocated for each. The
+ * caller's request stays as it is; the layer changes the child's.
  */
 import { BlockRequest } from './block-device.ts';
 import type { BlockDevice } from './block-device.ts';

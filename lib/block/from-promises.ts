@@ -9,8 +9,8 @@ import { BlockError } from './outcome.ts';
 import { rangeFits, refuseRequest } from './refusal.ts';
 
 /**
- * What there is to write. Rejecting with BlockError says how a request ended; any other rejection is an I/O error.
- * Several calls may be under way at once.
+ * What there is to write. Rejecting with BlockError says how a request ended; any other rejection
+ * is an I/O error. Several calls may be under way at once.
  */
 export interface PromiseDevice {
   readonly capacityBytes: number;

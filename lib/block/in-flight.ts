@@ -1,6 +1,7 @@
 /**
- * Counts requests so that a drain waits for those before it and not for those that keep coming. Requests belong to
- * eras; a drain closes the current era and waits until it and all older ones are empty.
+ * Counts requests so that a drain waits for those before it and not for those that keep coming.
+ * Requests belong to eras; a drain closes the current era and waits until it and all older ones are
+ * empty.
  */
 import { assert } from '../base/index.ts';
 

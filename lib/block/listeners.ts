@@ -1,4 +1,7 @@
-/** A list of subscribers to one kind of event; each subscription ends by the function that it returned. */
+/**
+ * A list of subscribers to one kind of event; each subscription ends by the function that it
+ * returned.
+ */
 export class Listeners<T> {
   readonly #listeners = new Set<(value: T) => void>();
 

@@ -1,4 +1,7 @@
-/** Blocks in memory: for tests, benchmarks and volatile disks. Storage is taken on the first write to a chunk. */
+/**
+ * Blocks in memory: for tests, benchmarks and volatile disks. Storage is taken on the first write
+ * to a chunk.
+ */
 import { assert, KIB, MIB, roundDown, roundUp } from '../base/index.ts';
 import { BlockOp, BlockOutcome } from './block-device.ts';
 import type { BlockDevice, BlockExtent, BlockFeatures, BlockRequest } from './block-device.ts';

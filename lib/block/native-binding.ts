@@ -59,7 +59,10 @@ export interface NativeBinding {
   /** At most `limit` pairs of start and end of what is not a hole. */
   dataRanges(fd: number, offset: number, length: number, limit: number): Promise<Float64Array>;
   closeFile(fd: number): Promise<void>;
-  /** CRC32C of bytes[start, end), in hardware where there is some; `seed` is 0 or the CRC of what comes before. */
+  /**
+   * CRC32C of bytes[start, end), in hardware where there is some; `seed` is 0 or the CRC of what
+   * comes before.
+   */
   crc32c(bytes: Uint8Array, start: number, end: number, seed: number): number;
   /** The same by table. */
   crc32cPortable(bytes: Uint8Array, start: number, end: number, seed: number): number;

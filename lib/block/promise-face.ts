@@ -1,4 +1,7 @@
-/** The face for everything that is not the hot path: one promise per transfer, any bytes, any length. */
+/**
+ * The face for everything that is not the hot path: one promise per transfer, any bytes, any
+ * length.
+ */
 import { assert } from '../base/index.ts';
 import { BlockOp, BlockOutcome, BlockRequest } from './block-device.ts';
 import type { BlockDevice } from './block-device.ts';
@@ -16,7 +19,10 @@ export interface WriteZeroesOptions extends DurabilityOptions {
   readonly mayUnmap?: boolean;
 }
 
-/** All reject with BlockError. Transfers longer than the device's maxTransferBytes go in several requests. */
+/**
+ * All reject with BlockError. Transfers longer than the device's maxTransferBytes go in several
+ * requests.
+ */
 export interface BlockPromises {
   read(offsetBytes: number, into: Uint8Array): Promise<void>;
   write(offsetBytes: number, from: Uint8Array, options?: DurabilityOptions): Promise<void>;

@@ -16,7 +16,8 @@ export function rangeFits(device: BlockDevice, offsetBytes: number, lengthBytes:
 
 /**
  * @returns `ok`, or why the request is not performed at all.
- * @throws AssertionError where a read or write has no memory for its length: the caller's bug, not an outcome.
+ * @throws AssertionError where a read or write has no memory for its length: the caller's bug, not
+ * an outcome.
  */
 export function refuseRequest(device: BlockDevice, request: BlockRequest): BlockOutcome {
   const { op } = request;

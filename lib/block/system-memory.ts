@@ -6,8 +6,8 @@ import type { TransferMemory } from './transfer-memory.ts';
 const PAGE_BYTES = 4096;
 
 /**
- * Page-aligned, zeroed memory: a slab that the native engine transfers into without a copy, or, without the addon,
- * memory that is only aligned.
+ * Page-aligned, zeroed memory: a slab that the native engine transfers into without a copy, or,
+ * without the addon, memory that is only aligned.
  * @param bytes rounded up to whole pages.
  */
 export function systemMemory(bytes: number): TransferMemory {

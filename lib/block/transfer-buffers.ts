@@ -1,6 +1,7 @@
 /**
- * Pool of page-aligned transfer buffers under one server-wide budget. A buffer has room for a PDU header right before
- * its data and for a data digest right behind it, so that a response leaves as one piece of memory.
+ * Pool of page-aligned transfer buffers under one server-wide budget. A buffer has room for a PDU
+ * header right before its data and for a data digest right behind it, so that a response leaves as
+ * one piece of memory.
  */
 import { assert, KIB, MIB } from '../base/index.ts';
 import type { TransferMemory } from './transfer-memory.ts';
@@ -34,7 +35,10 @@ export class TransferBuffer {
     this.data = memory.bytes.subarray(start, start + capacityBytes);
   }
 
-  /** View from `headBytes` before the data to `endBytes` after its start; cached, as one kind of I/O repeats. */
+  /**
+   * View from `headBytes` before the data to `endBytes` after its start; cached, as one kind of I/O
+   * repeats.
+   */
   frame(headBytes: number, endBytes: number): Buffer {
     if (this.#frame === null || this.#frameHead !== headBytes || this.#frameEnd !== endBytes) {
       this.#frame = this.memory.bytes.subarray(this.start - headBytes, this.start + endBytes);
@@ -71,7 +75,10 @@ export class TransferBuffers {
     return size;
   }
 
-  /** @returns undefined where the budget doesn't hold it now; `whenReleased` tells when to ask again. */
+  /**
+   * @returns undefined where the budget doesn't hold it now; `whenReleased` tells when to ask
+   * again.
+   */
   acquire(bytes: number): TransferBuffer | undefined {
     const size = TransferBuffers.classBytes(bytes);
     if (this.usedBytes + size > this.budgetBytes && this.usedBytes > 0) return undefined;

@@ -1,6 +1,6 @@
 /**
- * Memory that devices transfer into and out of. A page-aligned slab known to the native engine needs no copy;
- * any other bytes can be wrapped and cost one.
+ * Memory that devices transfer into and out of. A page-aligned slab known to the native engine
+ * needs no copy; any other bytes can be wrapped and cost one.
  */
 export interface TransferMemory {
   readonly bytes: Buffer;

@@ -105,7 +105,8 @@ function refuseNew(
 ): readonly ExaminedDisk[] {
   if (arrayUuid === undefined) return disks;
   const paths = disks.map(({ disk }) => disk.path).join(', ');
-  throw new Failure('inUse', `array ${arrayUuid} is not here: nothing of it is on ${paths}`);
+  const advice = 'bring its disks back; to begin anew on these, take another state directory';
+  throw new Failure('inUse', `array ${arrayUuid}: nothing of it is on ${paths}; ${advice}`);
 }
 
 /** The named array, else this server's, else the one with most disks here. */

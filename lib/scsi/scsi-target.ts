@@ -83,6 +83,15 @@ export class ScsiTarget {
     finishSense(task, reason);
   }
 
+  /**
+   * Ends one prepared command silently, wherever it is. Resolves when it can't touch the medium any
+   * more, however long the medium takes.
+   */
+  async endTask(task: ScsiTask): Promise<void> {
+    const affects = (other: ScsiTask): boolean => other === task;
+    await task.set?.abort({ affects, by: task.nexus, tellsOthers: false });
+  }
+
   abortTask(nexus: ItNexus, lun: number, tag: number): Promise<TmfOutcome> {
     return this.#onUnit(nexus, lun, (itl) => {
       for (const task of itl.tasks()) {

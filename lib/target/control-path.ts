@@ -1,6 +1,7 @@
 /** Everything in full feature phase that isn't a transfer: NOP, task management, text, logout, SNACK (RFC 7143 §11). */
 import {
   AsyncEvent,
+  IMMEDIATE_BIT,
   LogoutReason,
   LogoutResponseCode,
   OPCODE_MASK,
@@ -23,8 +24,16 @@ import type { SenseReason } from '../scsi/index.ts';
 import { decode } from '../wire/index.ts';
 import { sendControl } from './control-pdu.ts';
 import type { TargetConnection } from './target-connection.ts';
-import { performTaskManagement } from './task-management.ts';
+import { performTaskManagement, whenInOrder } from './task-management.ts';
 import { TextPath } from './text-path.ts';
+import { within } from './within.ts';
+
+const discoveryOpcodes: readonly number[] = [
+  Opcode.nopOut,
+  Opcode.textRequest,
+  Opcode.logoutRequest,
+];
+const normalOpcodes: readonly number[] = [...discoveryOpcodes, Opcode.taskManagementRequest];
 
 export class ControlPath {
   readonly #connection: TargetConnection;
@@ -39,28 +48,41 @@ export class ControlPath {
   onPdu(header: Buffer, data: Buffer): void {
     const connection = this.#connection;
     const session = connection.session!;
-    const immediate = (header[0]! & 0x40) !== 0;
-    if ((header[0]! & OPCODE_MASK) === Opcode.snackRequest) {
-      connection.reject(RejectReason.snackReject, header, 0); // error recovery level 0
+    const immediate = (header[0]! & IMMEDIATE_BIT) !== 0;
+    const refusal = this.#refusalOf(header[0]! & OPCODE_MASK);
+    if (refusal !== undefined) {
+      connection.reject(refusal, header, 0);
       return;
     }
     const cmdSn = header.readUInt32BE(24);
     const admission = session.admit(cmdSn, immediate);
     if (admission === 'ignore') return;
-    if (admission === 'held') {
-      const copy = Buffer.from(header);
-      session.hold(cmdSn, { complete: true, deliver: () => this.#perform(copy, data) });
-      return;
-    }
-    if (immediate || !session.wasAbandoned(cmdSn)) this.#perform(header, data);
+    if (admission === 'now') this.#perform(header, data);
+    else this.#hold(cmdSn, Buffer.from(header), data);
     session.deliverHeld();
+  }
+
+  /** PDUs that have no place here whatever they say; they count as not received. */
+  #refusalOf(opcode: number): RejectReason | undefined {
+    // error recovery level 0
+    if (opcode === Opcode.snackRequest) return RejectReason.snackReject;
+    const known = this.#connection.session!.nexus === null ? discoveryOpcodes : normalOpcodes;
+    return known.includes(opcode) ? undefined : RejectReason.protocolError;
+  }
+
+  #hold(cmdSn: number, header: Buffer, data: Buffer): void {
+    this.#connection.session!.hold(cmdSn, {
+      connection: this.#connection,
+      complete: true,
+      deliver: () => this.#perform(header, data),
+      drop: () => undefined,
+    });
   }
 
   #perform(header: Buffer, data: Buffer): void {
     const connection = this.#connection;
     if (connection.isClosed) return;
-    const opcode = header[0]! & OPCODE_MASK;
-    switch (opcode) {
+    switch (header[0]! & OPCODE_MASK) {
       case Opcode.nopOut:
         this.#nopOut(decode(nopOut, header), data);
         break;
@@ -68,16 +90,11 @@ export class ControlPath {
         this.#text.onRequest(header, data);
         break;
       case Opcode.logoutRequest:
-        this.#logout(decode(logoutRequest, header));
+        this.#logout(decode(logoutRequest, header), header);
         break;
       case Opcode.taskManagementRequest:
-        if (connection.session!.nexus !== null)
-          this.#taskManagement(decode(taskManagementRequest, header));
-        else connection.reject(RejectReason.protocolError, header, 0);
+        this.#taskManagement(decode(taskManagementRequest, header));
         break;
-      default:
-        // a login, SCSI or Data-Out PDU where it can't be
-        connection.reject(RejectReason.protocolError, header, 0);
     }
   }
 
@@ -121,9 +138,15 @@ export class ControlPath {
 
   #taskManagement(request: TaskManagementRequest): void {
     const session = this.#connection.session!;
-    session.node.counters.taskManagement++;
-    session.afterCommandsBefore(request.cmdSn, () => {
-      performTaskManagement(session, request).then(
+    const { limits, counters } = session.node;
+    counters.taskManagement++;
+    if (session.managing >= limits.taskManagementFunctions) {
+      this.#answerTaskManagement(request, TaskManagementResponseCode.functionRejected);
+      return;
+    }
+    session.managing++;
+    whenInOrder(session, request, () => {
+      performTaskManagement(session, request, this.#connection).then(
         (response) => this.#taskManagementDone(request, response),
         () => this.#taskManagementDone(request, TaskManagementResponseCode.functionRejected),
       );
@@ -132,36 +155,54 @@ export class ControlPath {
 
   #taskManagementDone(request: TaskManagementRequest, response: TaskManagementResponseCode): void {
     const connection = this.#connection;
+    const session = connection.session!;
+    session.managing--;
+    this.#answerTaskManagement(request, response);
+    if (request.function !== TaskManagementFunction.targetColdReset || session.ending) return;
+    connection.node.coldReset(session);
+  }
+
+  #answerTaskManagement(
+    { initiatorTaskTag }: TaskManagementRequest,
+    response: TaskManagementResponseCode,
+  ): void {
+    const connection = this.#connection;
     if (connection.isClosed) return;
-    const { initiatorTaskTag } = request;
     const statSn = connection.takeStatSn();
     sendControl(connection, taskManagementResponse, { initiatorTaskTag, response, statSn });
-    if (request.function === TaskManagementFunction.targetColdReset) {
-      connection.node.coldReset(connection.session!);
-    }
   }
 
   // ------------------------------------------------------------------ logout
 
-  #logout(request: LogoutRequest): void {
+  #logout(request: LogoutRequest, header: Buffer): void {
+    const connection = this.#connection;
+    const { cid } = connection;
+    switch (request.reason) {
+      case LogoutReason.closeSession:
+        this.#leave(request, true);
+        break;
+      case LogoutReason.closeConnection:
+        if (request.cid === cid) this.#leave(request, connection.session!.connections.size <= 1);
+        else this.#logoutOther(request);
+        break;
+      case LogoutReason.removeForRecovery:
+        // needs error recovery level 2 (§11.15.1)
+        this.#answerLogout(request, LogoutResponseCode.recoveryNotSupported);
+        break;
+      default:
+        connection.refuse(RejectReason.invalidPduField, header);
+    }
+  }
+
+  /** Ends this connection, and with the last one the session; nothing that comes behind the request counts. */
+  #leave(request: LogoutRequest, whole: boolean): void {
     const connection = this.#connection;
     const session = connection.session!;
-    if (request.reason === LogoutReason.removeForRecovery) {
-      this.#answerLogout(request, LogoutResponseCode.recoveryNotSupported); // needs level 2 (§11.15.1)
-      return;
-    }
-    if (request.reason === LogoutReason.closeConnection && request.cid !== connection.cid) {
-      this.#logoutOther(request);
-      return;
-    }
-    const whole = request.reason === LogoutReason.closeSession || session.connections.size <= 1;
+    connection.stopReceiving();
     const ended = whole
       ? session.node.endSession(session, 'logout', connection)
       : session.node.endConnection(connection);
-    void ended.then(() => {
-      this.#answerLogout(request, LogoutResponseCode.closed);
-      connection.close();
-    });
+    void this.#answerWhenEnded(request, ended).then(() => connection.close());
   }
 
   /** Closes another connection of the session. */
@@ -172,10 +213,17 @@ export class ControlPath {
       this.#answerLogout(request, LogoutResponseCode.cidNotFound);
       return;
     }
-    void session.node.endConnection(other).then(() => {
-      other.close();
-      this.#answerLogout(request, LogoutResponseCode.closed);
-    });
+    const ended = session.node.endConnection(other);
+    other.close();
+    void this.#answerWhenEnded(request, ended);
+  }
+
+  /** A dead medium must not keep the peer: it learns that commands of the connection may still end. */
+  async #answerWhenEnded(request: LogoutRequest, ended: Promise<void>): Promise<void> {
+    const { timers, limits } = this.#connection.node;
+    const inTime = await within(timers, limits.abortMs, ended);
+    const response = inTime ? LogoutResponseCode.closed : LogoutResponseCode.cleanupFailed;
+    this.#answerLogout(request, response);
   }
 
   #answerLogout(request: LogoutRequest, response: LogoutResponseCode): void {
@@ -192,9 +240,8 @@ export class ControlPath {
   requestLogout(seconds: number): void {
     const connection = this.#connection;
     const statSn = connection.takeStatSn();
-    const parameter1 = connection.cid;
     const event = AsyncEvent.logoutRequest;
-    sendControl(connection, asyncMessage, { event, parameter1, parameter3: seconds, statSn });
+    sendControl(connection, asyncMessage, { event, parameter3: seconds, statSn });
   }
 
   /** Tells of a unit attention at once, with its sense data in fixed format. */

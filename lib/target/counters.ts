@@ -24,6 +24,8 @@ export class NodeCounters {
   halfOpenDropped = 0;
   sessionsReinstated = 0;
   protocolErrors = 0;
+  /** Mistakes of ours that ended a connection. */
+  internalErrors = 0;
   digestErrors = 0;
   taskManagement = 0;
   nopTimeouts = 0;

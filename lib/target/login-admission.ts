@@ -16,8 +16,12 @@ import { PORTAL_GROUP_TAG } from './node-options.ts';
 import type { TargetConnection } from './target-connection.ts';
 import type { TargetNode } from './target-node.ts';
 import { TargetSession } from './target-session.ts';
+import { within } from './within.ts';
 
 type Verdict = { readonly tsih: number; readonly window?: CommandWindow } | LoginRefusal;
+
+const stillEnding = (what: string): LoginRefusal =>
+  refusal(LoginStatus.serviceUnavailable, `the ${what} before is still ending its commands`);
 
 const refusal = (status: LoginStatus, reason: string): LoginRefusal => ({ status, reason });
 
@@ -69,32 +73,21 @@ export class LoginAdmission implements LoginPolicy {
     return mine ? session : undefined;
   }
 
-  /** Called once the peer is authenticated; waits for what it replaces, never longer than `abortMs`. */
-  async admit(result: LoginResult): Promise<Verdict> {
-    if (result.tsih !== 0) return this.#admitToSession(result);
-    if (result.sessionType === 'normal' && !(await this.#reinstate(result))) {
-      return refusal(
-        LoginStatus.serviceUnavailable,
-        'the session before is still ending its commands',
-      );
-    }
-    const node = this.#node;
-    if (!node.serving) return refusal(LoginStatus.serviceUnavailable, 'stopping');
-    if (node.sessionTable.size >= node.limits.sessions) {
-      return refusal(LoginStatus.outOfResources, `${node.limits.sessions} sessions already`);
-    }
-    // what was true at the start of a slow login need not be true now
-    if (node.options.directory.find(result.initiatorName) === undefined) {
-      return refusal(LoginStatus.authorizationFailure, 'access was revoked during login');
-    }
-    return { tsih: node.sessionTable.freeTsih() };
+  /**
+   * Called once the peer is authenticated: ends what it takes the place of, and waits for that, never longer than
+   * `abortMs`. @returns why it can't be let in, undefined where `decide` may follow.
+   */
+  makeWay(result: LoginResult): Promise<LoginRefusal | undefined> {
+    if (result.tsih !== 0) return this.#replaceConnection(result);
+    if (result.sessionType === 'normal') return this.#replaceSession(result);
+    return Promise.resolve(undefined);
   }
 
   /**
-   * The same initiator port again: its session of before ends first, with all its commands (§6.3.5).
-   * @returns whether it did in the time allowed.
+   * The same initiator port again: its session of before ends first, with all its commands (§6.3.5). Two logins of one
+   * port in the same moment end each other's until one is left.
    */
-  async #reinstate({ initiatorName, isid }: LoginResult): Promise<boolean> {
+  async #replaceSession({ initiatorName, isid }: LoginResult): Promise<LoginRefusal | undefined> {
     const { sessionTable, counters, timers, limits } = this.#node;
     const deadlineMs = timers.nowMs() + limits.abortMs;
     for (;;) {
@@ -104,24 +97,62 @@ export class LoginAdmission implements LoginPolicy {
         void sessionTable.end(before, 'reinstated by the same initiator port');
       }
       const leftMs = deadlineMs - timers.nowMs();
-      const ended = await this.#within(leftMs, sessionTable.whenEnded(initiatorName, isid));
-      if (!ended || this.#connection.isClosed) return false;
-      if (sessionTable.byPort(initiatorName, isid) === undefined) return true;
+      const ended = await within(timers, leftMs, sessionTable.whenEnded(initiatorName, isid));
+      if (!ended) return stillEnding('session');
+      const over = sessionTable.byPort(initiatorName, isid) === undefined;
+      if (over || this.#connection.isClosed) return undefined;
     }
   }
 
-  #within(limitMs: number, work: Promise<void>): Promise<boolean> {
-    return new Promise((resolve) => {
-      const timer = this.#node.timers.after(Math.max(0, limitMs), () => resolve(false));
-      void work.then(() => {
-        timer.cancel();
-        resolve(true);
-      });
-    });
+  /** The same connection of the session again: the one before ends first, with its commands (§6.3.4). */
+  async #replaceConnection(result: LoginResult): Promise<LoginRefusal | undefined> {
+    const { timers, limits } = this.#node;
+    const deadlineMs = timers.nowMs() + limits.abortMs;
+    for (;;) {
+      const before = this.#replaced(result);
+      if (before === undefined || this.#connection.isClosed) return undefined;
+      const ended = this.#node.endConnection(before);
+      before.close();
+      if (!(await within(timers, deadlineMs - timers.nowMs(), ended))) {
+        return stillEnding('connection');
+      }
+    }
   }
 
-  /** A further connection of a session, or one that takes the place of a lost one (§6.3.4). */
-  async #admitToSession(result: LoginResult): Promise<Verdict> {
+  #replaced(result: LoginResult): TargetConnection | undefined {
+    const session = this.#joined(result);
+    return session?.identity.type === result.sessionType
+      ? session.connections.get(result.cid)
+      : undefined;
+  }
+
+  /**
+   * The last word, which holds until the end of the turn.
+   * @returns undefined where something came in the way since `makeWay`.
+   */
+  decide(result: LoginResult): Verdict | undefined {
+    const node = this.#node;
+    if (!node.serving) return refusal(LoginStatus.serviceUnavailable, 'stopping');
+    // what was true at the start of a slow login need not be true now
+    const view = node.options.directory.find(result.initiatorName);
+    if (view === undefined) {
+      return refusal(LoginStatus.authorizationFailure, 'access was revoked during login');
+    }
+    if (view.chap !== null && result.authenticatedAs === null) {
+      return refusal(LoginStatus.authenticationFailure, 'the host got a secret during login');
+    }
+    if (result.tsih !== 0) return this.#decideConnection(result);
+    const { initiatorName, isid, sessionType } = result;
+    if (sessionType === 'normal' && node.sessionTable.isTaken(initiatorName, isid)) {
+      return undefined;
+    }
+    if (node.sessionTable.size >= node.limits.sessions) {
+      return refusal(LoginStatus.outOfResources, `${node.limits.sessions} sessions already`);
+    }
+    return { tsih: node.sessionTable.freeTsih() };
+  }
+
+  #decideConnection(result: LoginResult): Verdict | undefined {
     const session = this.#joined(result);
     if (session === undefined) {
       return refusal(
@@ -132,18 +163,7 @@ export class LoginAdmission implements LoginPolicy {
     if (session.identity.type !== result.sessionType) {
       return refusal(LoginStatus.cannotIncludeInSession, 'another type of session');
     }
-    const before = session.connections.get(result.cid);
-    if (before !== undefined) {
-      const ended = this.#node.endConnection(before);
-      before.close();
-      if (!(await this.#within(this.#node.limits.abortMs, ended))) {
-        return refusal(
-          LoginStatus.serviceUnavailable,
-          'the connection before is still ending its commands',
-        );
-      }
-      if (session.ending) return refusal(LoginStatus.sessionDoesNotExist, 'the session has ended');
-    }
+    if (session.connections.has(result.cid)) return undefined;
     if (session.connections.size >= session.parameters.maxConnections) {
       return refusal(
         LoginStatus.tooManyConnections,
@@ -151,6 +171,12 @@ export class LoginAdmission implements LoginPolicy {
       );
     }
     return { tsih: result.tsih, window: windowOf(session) };
+  }
+
+  /** The login is over; a session whose only connection it should have replaced and didn't ends. */
+  leave(result: LoginResult): void {
+    const session = this.#joined(result);
+    if (session !== undefined) this.#node.endIfDeserted(session);
   }
 
   /** Full feature phase begins. */

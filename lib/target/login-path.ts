@@ -70,13 +70,20 @@ export class LoginPath {
   }
 
   async #admit(result: LoginResult): Promise<void> {
-    const verdict = await this.#admission.admit(result);
-    if (this.#connection.isClosed) return;
-    this.#perform(
-      'status' in verdict
-        ? this.#responder.refuse(verdict.status, verdict.reason)
-        : this.#responder.admitted(verdict),
-    );
+    for (let decided = false; !decided && !this.#connection.isClosed;) {
+      const refused = await this.#admission.makeWay(result);
+      if (this.#connection.isClosed) break;
+      // from here to the session's begin nothing else gets a turn
+      const verdict = refused ?? this.#admission.decide(result);
+      if (verdict === undefined) continue;
+      decided = true;
+      this.#perform(
+        'status' in verdict
+          ? this.#responder.refuse(verdict.status, verdict.reason)
+          : this.#responder.admitted(verdict),
+      );
+    }
+    this.#admission.leave(result);
   }
 
   #refused(status: number, reason: string): void {

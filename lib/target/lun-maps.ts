@@ -1,6 +1,7 @@
 /** Keeps what sessions see in step with the directory. */
 import { senseTable } from '../scsi/index.ts';
-import type { LunAssignment } from './access.ts';
+import type { ItNexus } from '../scsi/index.ts';
+import type { HostView, LunAssignment } from './access.ts';
 import type { TargetNode } from './target-node.ts';
 import type { TargetSession } from './target-session.ts';
 
@@ -27,14 +28,25 @@ export class LunMaps {
   }
 
   async #refresh(session: TargetSession): Promise<void> {
-    const view = this.#node.options.directory.find(session.identity.initiatorName);
-    if (view === undefined || this.#mustProveItself(session, view.chap !== null)) {
-      await this.#node.endSession(session, 'access revoked');
-      return;
+    while (!session.ending) {
+      // read anew after each wait: access may have been taken away in the meantime
+      const view = this.#node.options.directory.find(session.identity.initiatorName);
+      if (view === undefined || this.#mustProveItself(session, view.chap !== null)) {
+        await this.#node.endSession(session, 'access revoked');
+        return;
+      }
+      session.host = view.host;
+      const gone = session.nexus === null ? [] : this.#takeAway(session.nexus, view);
+      if (gone.length > 0) await Promise.all(gone);
+      else {
+        this.#give(session, view);
+        return;
+      }
     }
-    session.host = view.host;
-    const { nexus } = session;
-    if (nexus === null) return;
+  }
+
+  /** @returns the ends of what the session sees and should not, or not so. */
+  #takeAway(nexus: ItNexus, view: HostView): Promise<void>[] {
     const gone: Promise<void>[] = [];
     for (const [lun, itl] of [...nexus.units]) {
       const wanted = view.luns.get(lun);
@@ -42,9 +54,12 @@ export class LunMaps {
       const dropRegistrations = wanted?.unit !== itl.unit;
       gone.push(nexus.unmap(lun, { dropRegistrations }));
     }
-    await Promise.all(gone);
+    return gone;
+  }
+
+  #give(session: TargetSession, view: HostView): void {
     for (const assignment of view.luns.values()) {
-      if (!session.ending && !nexus.units.has(assignment.lun)) this.#map(session, assignment);
+      if (session.nexus?.units.has(assignment.lun) === false) this.#map(session, assignment);
     }
   }
 

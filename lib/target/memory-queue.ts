@@ -1,15 +1,26 @@
-/** Commands waiting for transfer memory, first come, first served, over all sessions of a node. */
+/**
+ * Commands waiting for transfer memory, first come, first served, over all sessions of a node. No connection holds more
+ * than its share, so that a peer which doesn't take its answers can't starve the others.
+ */
 import type { TransferBuffers } from '../block/index.ts';
 import type { TargetTask } from './target-task.ts';
 
+/** Part of the budget that one connection's commands and unsent answers may hold. */
+const CONNECTION_SHARE = 1 / 4;
+
 export class MemoryQueue {
+  /** The budget is used up: some command waits for others, not only for its own connection's. */
+  short = false;
   readonly #buffers: TransferBuffers;
+  readonly #shareBytes: number;
   readonly #waiting = new Set<TargetTask>();
   readonly #granted: (task: TargetTask) => void;
   #asked = false;
+  #serving = false;
 
   constructor(buffers: TransferBuffers, granted: (task: TargetTask) => void) {
     this.#buffers = buffers;
+    this.#shareBytes = buffers.budgetBytes * CONNECTION_SHARE;
     this.#granted = granted;
   }
 
@@ -19,20 +30,43 @@ export class MemoryQueue {
 
   /** @returns whether the task got its memory at once; otherwise `granted` is called later. */
   provide(task: TargetTask): boolean {
-    if (this.#waiting.size === 0) {
-      const buffer = this.#buffers.acquire(task.scsi.bufferBytes);
-      if (buffer !== undefined) {
-        task.scsi.buffer = buffer;
-        return true;
-      }
-    }
+    if (!this.short && !this.#overShare(task) && this.#acquire(task)) return true;
     this.#waiting.add(task);
-    this.#ask();
+    if (this.short) this.#ask();
     return false;
   }
 
   forget(task: TargetTask): void {
-    this.#waiting.delete(task);
+    if (this.#waiting.delete(task) && this.#waiting.size === 0) this.short = false;
+  }
+
+  /** A connection holds less than before: commands that waited for that may go on. */
+  shareFreed(): void {
+    if (this.#waiting.size === 0 || this.#serving) return;
+    this.#serving = true;
+    // once for all that is given back in this turn
+    queueMicrotask(() => {
+      this.#serving = false;
+      this.#serve();
+    });
+  }
+
+  /** A connection may have one command whatever its size, else it would never go on. */
+  #overShare({ scsi, connection }: TargetTask): boolean {
+    const heldBytes = connection!.memoryBytes;
+    return heldBytes > 0 && heldBytes + scsi.bufferBytes > this.#shareBytes;
+  }
+
+  #acquire(task: TargetTask): boolean {
+    const buffer = this.#buffers.acquire(task.scsi.bufferBytes);
+    if (buffer === undefined) {
+      this.short = true;
+      return false;
+    }
+    task.scsi.buffer = buffer;
+    task.memoryBytes = buffer.capacityBytes;
+    task.connection!.memoryBytes += buffer.capacityBytes;
+    return true;
   }
 
   #ask(): void {
@@ -45,13 +79,13 @@ export class MemoryQueue {
   }
 
   #serve(): void {
+    this.short = false;
     for (const task of this.#waiting) {
-      const buffer = this.#buffers.acquire(task.scsi.bufferBytes);
-      if (buffer === undefined) break;
+      if (this.#overShare(task)) continue;
+      if (!this.#acquire(task)) break;
       this.#waiting.delete(task);
-      task.scsi.buffer = buffer;
       this.#granted(task);
     }
-    if (this.#waiting.size > 0) this.#ask();
+    if (this.short) this.#ask();
   }
 }

@@ -12,6 +12,11 @@ import type { TargetSession } from './target-session.ts';
 export interface NodeEvents {
   sessionOpened?(session: TargetSession): void;
   sessionClosed?(session: TargetSession, reason: string): void;
+  /**
+   * A mistake of ours that a peer's bytes led to; its connection is closed. Where nobody listens it is thrown, and ends
+   * the process.
+   */
+  internalError?(details: { initiatorName: string; remoteAddress: string; error: unknown }): void;
   loginRefused?(details: {
     initiatorName: string;
     remoteAddress: string;

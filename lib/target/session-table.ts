@@ -1,8 +1,8 @@
 /** The sessions of a node: found by TSIH, by initiator port, ended once. */
+import { assert } from '../base/index.ts';
 import type { TargetConnection } from './target-connection.ts';
 import type { TargetNode } from './target-node.ts';
 import type { TargetSession } from './target-session.ts';
-import { TaskPhase } from './target-task.ts';
 
 const TSIH_END = 0x10000;
 
@@ -44,13 +44,24 @@ export class SessionTable {
     return [...this].filter(({ identity }) => identity.initiatorName === initiatorName);
   }
 
-  /** Resolves when no earlier session of this initiator port can touch the medium any more. */
-  async whenEnded(initiatorName: string, isid: Buffer): Promise<void> {
+  /** Is there a session of this initiator port, or the rest of one? */
+  isTaken(initiatorName: string, isid: Buffer): boolean {
+    return (
+      this.byPort(initiatorName, isid) !== undefined || this.#ends(initiatorName, isid).length > 0
+    );
+  }
+
+  #ends(initiatorName: string, isid: Buffer): Promise<void>[] {
     const key = portKey(initiatorName, isid);
-    const waits = [...this.#ending].filter(
+    const ending = [...this.#ending].filter(
       ([{ identity }]) => portKey(identity.initiatorName, identity.isid) === key,
     );
-    await Promise.all(waits.map(([, ended]) => ended));
+    return ending.map(([, ended]) => ended);
+  }
+
+  /** Resolves when no earlier session of this initiator port can touch the medium any more. */
+  async whenEnded(initiatorName: string, isid: Buffer): Promise<void> {
+    await Promise.all(this.#ends(initiatorName, isid));
   }
 
   /** @returns a TSIH that no session has; never 0. */
@@ -62,11 +73,12 @@ export class SessionTable {
 
   add(session: TargetSession): void {
     const { tsih, initiatorName, isid, type } = session.identity;
-    const before = type === 'normal' ? this.byPort(initiatorName, isid) : undefined;
-    // two logins of one initiator port that passed admission in the same moment: the later one stays
-    if (before !== undefined) void this.end(before, 'reinstated by the same initiator port');
+    assert(!this.#byTsih.has(tsih), 'two sessions with one TSIH');
     this.#byTsih.set(tsih, session);
-    if (type === 'normal') this.#byPort.set(portKey(initiatorName, isid), session);
+    if (type === 'normal') {
+      assert(this.byPort(initiatorName, isid) === undefined, 'two sessions of one initiator port');
+      this.#byPort.set(portKey(initiatorName, isid), session);
+    }
     this.#node.options.events?.sessionOpened?.(session);
   }
 
@@ -84,9 +96,7 @@ export class SessionTable {
     for (const connection of [...session.connections.values()]) {
       if (connection !== except) connection.close();
     }
-    for (const task of [...session.tasks.values()]) {
-      if (task.phase === TaskPhase.held) session.dropTask(task);
-    }
+    session.clearHeld();
     const { nexus } = session;
     const ended = (nexus === null ? Promise.resolve() : this.#node.scsi.closeNexus(nexus)).finally(
       () => this.#ended(session),
@@ -105,6 +115,8 @@ export class SessionTable {
 
   #ended(session: TargetSession): void {
     this.#ending.delete(session);
+    // none is left where everything went well
+    for (const task of [...session.tasks.values()]) session.dropTask(task);
     if (this.size > 0 || this.#ending.size > 0) return;
     for (const resolve of this.#whenEmpty.splice(0)) resolve();
   }

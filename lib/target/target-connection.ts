@@ -3,8 +3,10 @@
  * node's timers. Login first (`login-path.ts`), then full feature phase: transfers by `command-path.ts` and
  * `response-path.ts`, the rest by `control-path.ts`.
  */
+import { AssertionError } from '../base/index.ts';
 import {
   BHS_BYTES,
+  IMMEDIATE_BIT,
   OPCODE_MASK,
   Opcode,
   PduFramer,
@@ -20,6 +22,7 @@ import type { ConnectionPort } from './connection-port.ts';
 import { ControlPath } from './control-path.ts';
 import type { HeaderPool } from './header-pool.ts';
 import { LoginPath } from './login-path.ts';
+import { Acknowledgements } from './acknowledgements.ts';
 import { Outbox } from './outbox.ts';
 import type { OutboxBatch } from './outbox.ts';
 import { sendControl } from './control-pdu.ts';
@@ -56,10 +59,13 @@ export class TargetConnection implements PduSink {
   /** Tag of our NOP-In that waits for its answer; 0: none. */
   pingTag = 0;
   pingSentMs = 0;
+  /** Transfer memory of its commands and of answers that the peer hasn't taken. */
+  memoryBytes = 0;
 
   readonly #login: LoginPath;
   readonly #commands: CommandPath;
   readonly #control: ControlPath;
+  readonly #acknowledgements = new Acknowledgements();
   /** Which path gets the end of the PDU being received. */
   #toCommands = false;
   #dataBytes = 0;
@@ -85,7 +91,22 @@ export class TargetConnection implements PduSink {
 
   receive(chunk: Buffer, start: number, end: number): void {
     this.lastReceivedMs = this.node.coarseNowMs;
-    this.framer.receive(chunk, start, end);
+    try {
+      this.framer.receive(chunk, start, end);
+    } catch (error) {
+      this.#contain(error);
+    }
+  }
+
+  /**
+   * No peer ends the process: where its bytes lead to something unforeseen, its connection ends, and with it the
+   * session. An invariant that is broken after login is another matter: memory may be in the hands of two commands by
+   * then, so the process ends before data is damaged. Before login nothing is shared.
+   */
+  #contain(error: unknown): void {
+    const mayBeShared = this.session !== null && error instanceof AssertionError;
+    if (mayBeShared || !this.node.tellInternalError(this, error)) throw error;
+    this.close();
   }
 
   /** A peer that has one or two commands under way waits for each. */
@@ -94,11 +115,16 @@ export class TargetConnection implements PduSink {
   }
 
   takeBatch(): OutboxBatch | undefined {
-    return this.outbox.isEmpty ? undefined : this.outbox.take();
+    if (this.outbox.isEmpty) return undefined;
+    const batch = this.outbox.take();
+    this.memoryBytes += batch.bytes;
+    return batch;
   }
 
   batchDone(batch: OutboxBatch): void {
+    this.memoryBytes -= batch.bytes;
     this.outbox.recycle(batch);
+    this.node.memoryQueue.shareFreed();
   }
 
   closed(reason: string): void {
@@ -106,6 +132,7 @@ export class TargetConnection implements PduSink {
     this.isClosed = true;
     this.framer.stopped = true;
     this.outbox.take().release();
+    this.#acknowledgements.give();
     if (this.session === null) this.#login.abandon();
     this.node.connectionClosed(this, reason);
   }
@@ -123,6 +150,11 @@ export class TargetConnection implements PduSink {
     return statSn;
   }
 
+  /** Nothing that the peer sends from now on is looked at: it has logged out, or its connection is being ended. */
+  stopReceiving(): void {
+    this.framer.stopped = true;
+  }
+
   /** Ends the connection after what is queued has left. */
   close(): void {
     this.framer.stopped = true;
@@ -134,6 +166,13 @@ export class TargetConnection implements PduSink {
     this.node.counters.protocolErrors++;
     const copy = Buffer.from(header.subarray(at, at + BHS_BYTES));
     sendControl(this, reject, { reason, statSn: this.takeStatSn() }, copy);
+  }
+
+  /** Refuses a command that was admitted: it counts as not received (§7.3). */
+  refuse(reason: RejectReason, header: Buffer): void {
+    const immediate = (header[0]! & IMMEDIATE_BIT) !== 0;
+    if (!immediate) this.session!.giveBack(header.readUInt32BE(24));
+    this.reject(reason, header, 0);
   }
 
   /** Calls once the PDU being received is complete, before its command goes on. */
@@ -152,6 +191,7 @@ export class TargetConnection implements PduSink {
       this.#loginHeader(header, at, ahsBytes, dataBytes);
       return;
     }
+    this.#acknowledgements.upTo(header, at);
     if (dataBytes > this.node.limits.maxRecvDataSegmentLengthBytes) {
       this.#fatal(header, at, RejectReason.protocolError);
       return;
@@ -194,10 +234,7 @@ export class TargetConnection implements PduSink {
   }
 
   onPduEnd(dataDigestOk: boolean): void {
-    if (!dataDigestOk) {
-      this.node.counters.digestErrors++;
-      this.reject(RejectReason.dataDigestError, this.#header, 0);
-    }
+    if (!dataDigestOk && this.#endDamaged()) return;
     if (this.#onComplete !== null) {
       const complete = this.#onComplete;
       this.#onComplete = null;
@@ -207,11 +244,24 @@ export class TargetConnection implements PduSink {
       this.#commands.onPduEnd(dataDigestOk);
       this.session?.deliverHeld();
     } else if (this.session !== null) {
-      if (dataDigestOk) this.#control.onPdu(this.#header, this.#controlData ?? EMPTY);
+      this.#control.onPdu(this.#header, this.#controlData ?? EMPTY);
     } else {
       this.#login.onPdu(this.#header, this.#controlData ?? EMPTY);
     }
     if (this.#dataBytes > 0) this.#controlData = null;
+  }
+
+  /**
+   * The data digest is wrong (§7.8). A command that doesn't count as received leaves a gap in the order of commands,
+   * which at error recovery level 0 is mended by recovery of the session.
+   * @returns whether the PDU ends here; the task of a Data-Out is told.
+   */
+  #endDamaged(): boolean {
+    this.node.counters.digestErrors++;
+    this.reject(RejectReason.dataDigestError, this.#header, 0);
+    if ((this.#header[0]! & OPCODE_MASK) === Opcode.dataOut) return false;
+    if (this.#toCommands || (this.#header[0]! & IMMEDIATE_BIT) === 0) this.close();
+    return true;
   }
 
   onHeaderDigestError(): void {
@@ -239,6 +289,17 @@ export class TargetConnection implements PduSink {
   /** A task of this connection is over, for whatever reason. */
   taskEnded(task: TargetTask): void {
     this.#commands.ended(task);
+    if (task.memoryBytes === 0) return;
+    this.memoryBytes -= task.memoryBytes;
+    task.memoryBytes = 0;
+    this.node.memoryQueue.shareFreed();
+  }
+
+  /** Resolves when the peer has acknowledged all responses so far, at the latest after `limitMs`. */
+  acknowledged(limitMs: number): Promise<void> {
+    if (this.isClosed) return Promise.resolve();
+    if (this.pingTag === 0) this.ping();
+    return this.#acknowledgements.until(this.statSn, this.node.timers, limitMs);
   }
 
   /** Transfer memory came for a task of this connection. */

@@ -97,6 +97,16 @@ export class TargetNode {
     oldest!.close();
   }
 
+  /** @returns false where nobody listens to mistakes of ours. */
+  tellInternalError({ port, session }: TargetConnection, error: unknown): boolean {
+    const tell = this.options.events?.internalError;
+    if (tell === undefined) return false;
+    this.counters.internalErrors++;
+    const initiatorName = session?.identity.initiatorName ?? '';
+    tell({ initiatorName, remoteAddress: port.remoteAddress, error });
+    return true;
+  }
+
   /** The socket is gone. */
   connectionClosed(connection: TargetConnection, reason: string): void {
     this.counters.connectionsClosed++;
@@ -124,17 +134,23 @@ export class TargetNode {
     return this.sessionTable.end(session, reason, except);
   }
 
-  /** Ends one connection of a session that goes on with others: its own tasks end. */
+  /**
+   * Ends one connection of a session that goes on with others: nothing more is taken from it, its own tasks end.
+   * Resolves when these have left the medium.
+   */
   async endConnection(connection: TargetConnection): Promise<void> {
     const session = connection.session!;
+    connection.stopReceiving();
     session.connections.delete(connection.cid);
-    const ended: Promise<unknown>[] = [];
-    for (const task of [...session.tasks.values()]) {
-      if (task.connection !== connection) continue;
-      if (task.scsi.itl === null) session.dropTask(task);
-      else ended.push(this.scsi.abortTask(session.nexus!, task.scsi.itl.lun, task.scsi.tag));
-    }
-    await Promise.all(ended);
+    session.forgetHeld(connection);
+    const tasks = [...session.tasks.values()].filter((task) => task.connection === connection);
+    await Promise.all(tasks.map(({ scsi }) => this.scsi.endTask(scsi)));
+  }
+
+  /** Ends a session that has lost its last connection to one that never took its place. */
+  endIfDeserted(session: TargetSession): void {
+    if (session.connections.size > 0 || session.ending) return;
+    void this.sessionTable.end(session, 'no connection took the place of the last one');
   }
 
   /** TARGET COLD RESET ends the sender's sessions, and nobody else's (design: one host never hurts another). */
@@ -178,14 +194,13 @@ export class TargetNode {
     this.#stopping = true;
     this.serving = false;
     const seconds = Math.ceil(drainMs / 1000);
-    for (const session of this.sessionTable) {
-      const [connection] = session.connections.values();
-      connection?.requestLogout(seconds);
+    for (const { connections } of this.sessionTable) {
+      for (const connection of connections.values()) connection.requestLogout(seconds);
     }
     await this.sessionTable.whenEmpty(drainMs);
-    await Promise.all(
-      [...this.sessionTable].map((session) => this.endSession(session, 'stopping')),
-    );
+    for (const session of [...this.sessionTable]) void this.endSession(session, 'stopping');
+    // a dead medium doesn't keep the service from stopping
+    await this.sessionTable.whenEmpty(this.limits.abortMs);
     for (const connection of [...this.loggingIn]) connection.close();
     this.#sweep.stop();
   }

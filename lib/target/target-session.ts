@@ -5,17 +5,13 @@ import { assert } from '../base/index.ts';
 import type { OperationalParameters } from '../iscsi/index.ts';
 import type { ItNexus, ScsiTask } from '../scsi/index.ts';
 import { serialAdd, serialBefore } from '../wire/index.ts';
+import { CommandOrder } from './command-order.ts';
+import type { Admission, HeldCommand } from './command-order.ts';
 import { SessionCounters } from './counters.ts';
+import type { DataDrain } from './data-drain.ts';
 import type { TargetConnection } from './target-connection.ts';
 import type { TargetNode } from './target-node.ts';
 import { TargetTask, TaskPhase } from './target-task.ts';
-
-/** Something whose CmdSN is ahead of its turn. */
-export interface HeldCommand {
-  /** All of its PDU has come. */
-  complete: boolean;
-  deliver(): void;
-}
 
 export interface SessionIdentity {
   readonly tsih: number;
@@ -27,8 +23,6 @@ export interface SessionIdentity {
   /** CHAP user that the initiator proved to be; null where none was asked. */
   readonly authenticatedAs: string | null;
 }
-
-export type Admission = 'now' | 'held' | 'ignore';
 
 export class TargetSession {
   readonly node: TargetNode;
@@ -44,16 +38,16 @@ export class TargetSession {
   /** LUN → identity of the unit that this session was last shown under that number. */
   readonly seenUnits = new Map<number, string>();
   readonly sinceWallMs: number;
-  expCmdSn: number;
   ending = false;
+  /** Task management functions that have not been answered. */
+  managing = 0;
+  /** Aborts that wait for Data-Out which is still owed. */
+  readonly drains = new Set<DataDrain>();
 
+  readonly #order: CommandOrder;
   #maxCmdSn: number;
   #outstanding = 0;
   #immediateOutstanding = 0;
-  readonly #held = new Map<number, HeldCommand>();
-  /** CmdSNs that ABORT TASK named before they came (§11.5.5). */
-  readonly #abandoned = new Set<number>();
-  readonly #fences: { readonly cmdSn: number; readonly run: () => void }[] = [];
   readonly #free: TargetTask[] = [];
   #slots = 0;
   #reopening = false;
@@ -72,7 +66,7 @@ export class TargetSession {
     this.parameters = options.parameters;
     this.nexus = options.nexus;
     this.host = options.host;
-    this.expCmdSn = options.cmdSn;
+    this.#order = new CommandOrder(options.cmdSn);
     this.#maxCmdSn = serialAdd(options.cmdSn, this.node.limits.queueDepth - 1);
     this.sinceWallMs = this.node.timers.wallMs();
   }
@@ -81,69 +75,92 @@ export class TargetSession {
     return this.#outstanding;
   }
 
+  get expCmdSn(): number {
+    return this.#order.expCmdSn;
+  }
+
   get maxCmdSn(): number {
     return this.#maxCmdSn;
   }
 
-  /** MaxCmdSN to show now: what the queue depth still holds; never goes back (§4.2.2.1). */
+  /**
+   * MaxCmdSN to show now: what the queue depth still holds, and no more than a minimum while the server is short of
+   * transfer memory; never goes back (§4.2.2.1).
+   */
   advanceWindow(): number {
-    const room = this.node.limits.queueDepth - this.#outstanding;
-    const wanted = serialAdd(this.expCmdSn, room - 1);
+    const { limits, memoryQueue } = this.node;
+    const depth = memoryQueue.short ? limits.queueDepthMin : limits.queueDepth;
+    const wanted = serialAdd(this.#order.expCmdSn, depth - this.#outstanding - 1);
     if (serialBefore(this.#maxCmdSn, wanted)) this.#maxCmdSn = wanted;
     return this.#maxCmdSn;
   }
 
+  // ------------------------------------------------------------------ command order
+
   /** Where a command stands with its CmdSN; 'now' has taken the number. */
   admit(cmdSn: number, immediate: boolean): Admission {
-    if (immediate) return 'now';
-    const ahead = (cmdSn - this.expCmdSn) | 0;
-    if (ahead === 0) {
-      this.expCmdSn = serialAdd(this.expCmdSn, 1);
-      return 'now';
-    }
-    if (ahead < 0 || serialBefore(this.#maxCmdSn, cmdSn) || this.#held.has(cmdSn)) return 'ignore';
-    return 'held';
+    return this.#order.admit(cmdSn, immediate, this.#maxCmdSn);
+  }
+
+  /** The command just admitted is rejected, which counts as not received (§7.3). */
+  giveBack(cmdSn: number): void {
+    this.#order.giveBack(cmdSn);
   }
 
   hold(cmdSn: number, command: HeldCommand): void {
-    this.#held.set(cmdSn, command);
+    this.#order.hold(cmdSn, command);
+  }
+
+  /** The rest of a held command has come; `deliverHeld` is to follow. */
+  heldComplete(cmdSn: number): void {
+    this.#order.complete(cmdSn);
   }
 
   /** Delivers what was held for the numbers now reached. */
   deliverHeld(): void {
-    if (this.#held.size === 0 && this.#abandoned.size === 0 && this.#fences.length === 0) return;
-    for (;;) {
-      const command = this.#held.get(this.expCmdSn);
-      if (command === undefined || !command.complete) break;
-      this.#held.delete(this.expCmdSn);
-      this.expCmdSn = serialAdd(this.expCmdSn, 1);
-      command.deliver();
-    }
-    while (this.#fences.length > 0 && !serialBefore(this.expCmdSn, this.#fences[0]!.cmdSn)) {
-      this.#fences.shift()!.run();
-    }
+    this.#order.deliverHeld();
   }
 
-  /** Runs once every command before `cmdSn` has come: what task management must see (§4.2.3.2). */
+  /** Runs once every command before `cmdSn` has come. */
   afterCommandsBefore(cmdSn: number, run: () => void): void {
-    if (serialBefore(this.expCmdSn, cmdSn)) this.#fences.push({ cmdSn, run });
-    else run();
+    this.#order.afterCommandsBefore(cmdSn, this.#maxCmdSn, run);
   }
 
-  /** @returns whether the CmdSN is inside the window and its command hasn't been delivered; it never will be. */
-  abandon(cmdSn: number): boolean {
+  /** Ends a command that waits for its turn; it counts as received. */
+  discardHeld(cmdSn: number): void {
+    this.#order.discard(cmdSn);
+    this.#order.deliverHeld();
+  }
+
+  /**
+   * An abort names a command that hasn't come: it counts as received from now on (§11.6.1).
+   * @returns false where its number is outside of the window, or not before that of the abort, or taken.
+   */
+  plug(cmdSn: number, abortCmdSn: number): boolean {
     const inWindow = !serialBefore(cmdSn, this.expCmdSn) && !serialBefore(this.#maxCmdSn, cmdSn);
-    if (!inWindow) return false;
-    const held = this.#held.get(cmdSn);
-    if (held === undefined) this.#abandoned.add(cmdSn);
-    else held.deliver = () => undefined;
+    if (!inWindow || !serialBefore(cmdSn, abortCmdSn) || this.#order.isHeld(cmdSn)) return false;
+    this.#order.plug(cmdSn);
+    this.#order.deliverHeld();
     return true;
   }
 
-  /** @returns true where an earlier ABORT TASK named this command; it is dropped. */
-  wasAbandoned(cmdSn: number): boolean {
-    return this.#abandoned.size > 0 && this.#abandoned.delete(cmdSn);
+  /** The connection has ended and the session goes on: its commands that wait for their turn go with it. */
+  forgetHeld(connection: TargetConnection): void {
+    this.#order.forgetConnection(connection);
+    this.#order.deliverHeld();
   }
+
+  /** The session has ended: nothing that was held is delivered any more. */
+  clearHeld(): void {
+    this.#order.clear();
+  }
+
+  /** The last Data-Out of a sequence for a task that is no more. */
+  strayDataEnded(initiatorTaskTag: number): void {
+    for (const drain of this.drains) drain.sequenceEnded(initiatorTaskTag);
+  }
+
+  // ------------------------------------------------------------------ tasks
 
   /** A task for a command that has come; undefined where too many immediate ones are open. */
   takeTask(immediate: boolean): TargetTask | undefined {
@@ -163,18 +180,23 @@ export class TargetSession {
     return task;
   }
 
-  /** Returns a task that never reached the device server. */
+  /** Returns a task that ends without a response. */
   dropTask(task: TargetTask): void {
-    task.connection?.taskEnded(task);
-    if (this.tasks.get(task.initiatorTaskTag) === task) this.tasks.delete(task.initiatorTaskTag);
-    if (task.immediate) this.#immediateOutstanding--;
-    else this.#outstanding--;
     assert(task.phase !== TaskPhase.free, 'task freed twice');
-    if (task.phase === TaskPhase.waitingMemory) this.node.memoryQueue.forget(task);
+    this.#leave(task);
     if (task.scsi.buffer !== null) task.scsi.buffer.release();
     task.reset();
     this.#free.push(task);
     this.#reopenWindow();
+  }
+
+  /** The task is over: nobody finds it any more, and its place in the window is free. */
+  #leave(task: TargetTask): void {
+    task.connection?.taskEnded(task);
+    if (this.tasks.get(task.initiatorTaskTag) === task) this.tasks.delete(task.initiatorTaskTag);
+    if (task.immediate) this.#immediateOutstanding--;
+    else this.#outstanding--;
+    if (task.phase === TaskPhase.waitingMemory) this.node.memoryQueue.forget(task);
   }
 
   /** A window that was shown closed and has room again is told, for no response may be on its way to tell it (§4.2.2.1). */
@@ -196,13 +218,9 @@ export class TargetSession {
       this.dropTask(task);
       return;
     }
-    connection.taskEnded(task);
     // the command's place in the window is free before its response shows the window
-    this.tasks.delete(task.initiatorTaskTag);
-    if (task.immediate) this.#immediateOutstanding--;
-    else this.#outstanding--;
+    this.#leave(task);
     this.counters.count(task);
-    if (task.phase === TaskPhase.waitingMemory) this.node.memoryQueue.forget(task);
     connection.responses.finish(task);
     task.reset();
     this.#free.push(task);

@@ -1,5 +1,6 @@
 /** One SCSI command of a session and the state of its data transfer. Pooled: its fields outlive commands, its meaning doesn't. */
 import { ScsiTask } from '../scsi/index.ts';
+import type { SenseReason } from '../scsi/index.ts';
 import type { TargetConnection } from './target-connection.ts';
 import type { TargetSession } from './target-session.ts';
 
@@ -37,6 +38,8 @@ export class TargetTask {
   receivedOutBytes = 0;
   /** Unsolicited Data-Out PDUs still follow. */
   unsolicitedOpen = false;
+  /** Immediate and unsolicited data end here at the latest. */
+  unsolicitedEnd = 0;
   /** DataSN that the next Data-Out of the current sequence must carry. */
   nextDataSn = 0;
   /** First byte covered by R2Ts: what came unsolicited lies before it. */
@@ -45,9 +48,13 @@ export class TargetTask {
   r2tsSent = 0;
   /** R2Ts answered in full. */
   r2tsDone = 0;
-  /** Data that came before the command had transfer memory; null: none. */
+  /** Data that came before the command had its turn or its transfer memory; null: none. */
   early: Buffer | null = null;
   earlyBytes = 0;
+  /** What the command ends with once the initiator has sent all that it was asked for; null: it is performed. */
+  refusal: SenseReason | null = null;
+  /** Transfer memory as it counts against the connection's share. */
+  memoryBytes = 0;
 
   constructor(session: TargetSession, slot: number) {
     this.session = session;
@@ -61,11 +68,14 @@ export class TargetTask {
     this.neededOutBytes = 0;
     this.receivedOutBytes = 0;
     this.unsolicitedOpen = false;
+    this.unsolicitedEnd = 0;
     this.nextDataSn = 0;
     this.solicitedStart = 0;
     this.r2tsSent = 0;
     this.r2tsDone = 0;
     this.early = null;
     this.earlyBytes = 0;
+    this.refusal = null;
+    this.memoryBytes = 0;
   }
 }

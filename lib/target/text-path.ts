@@ -33,7 +33,7 @@ export class TextPath {
     const numbers = { statSn, expCmdSn: session!.expCmdSn, maxCmdSn: session!.advanceWindow() };
     const action = this.#responder.receive(header, data, numbers, peerSegmentBytesMax);
     if (action.kind === 'reject') {
-      connection.reject(action.reason, header, 0);
+      connection.refuse(action.reason, header);
       return;
     }
     connection.takeStatSn();

@@ -1,6 +1,7 @@
 /**
- * Owns one socket and performs what a protocol object asks: bytes in as they come, everything that it queued in one turn
- * of the event loop out in one write. The same shell serves the target's and the initiator's end.
+ * Owns one socket and performs what a protocol object asks: bytes in as they come, everything that
+ * it queued in one turn of the event loop out in one write. The same shell serves the target's and
+ * the initiator's end.
  */
 import type { Socket } from 'node:net';
 import type { LoopSpin } from './loop-spin.ts';

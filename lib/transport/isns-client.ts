@@ -1,4 +1,6 @@
-/** The connection of a storage server to its iSNS server: sockets for lib/discovery's registration. */
+/**
+ * The connection of a storage server to its iSNS server: sockets for lib/discovery's registration.
+ */
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -91,7 +93,9 @@ class TcpLink implements IsnsLink {
   }
 }
 
-/** Addresses by which other machines reach this one; link-local ones need a zone and are left out. */
+/**
+ * Addresses by which other machines reach this one; link-local ones need a zone and are left out.
+ */
 export function ownAddresses(): string[] {
   return Object.values(networkInterfaces())
     .flatMap((entries) => entries ?? [])

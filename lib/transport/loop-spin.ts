@@ -1,7 +1,8 @@
 /**
- * A short spin of the event loop after work, instead of sleep: at depth 1 every hop otherwise pays for waking an idle
- * processor, which costs more than the I/O. Bounded by time, and given up where it doesn't pay: a spin that ends
- * without work doubles the number of chances that are let pass before the next one is tried.
+ * A short spin of the event loop after work, instead of sleep: at depth 1 every hop otherwise pays
+ * for waking an idle processor, which costs more than the I/O. Bounded by time, and given up where
+ * it doesn't pay: a spin that ends without work doubles the number of chances that are let pass
+ * before the next one is tried.
  */
 import { performance } from 'node:perf_hooks';
 
@@ -23,8 +24,8 @@ export class LoopSpin {
 
   /**
    * Work was done, more may follow at once.
-   * @param shallow little is outstanding. With much of it under way there is always something to do, and a processor
-   * that spins is one that the peer or the disk's interrupts may want.
+   * @param shallow little is outstanding. With much of it under way there is always something to
+   * do, and a processor that spins is one that the peer or the disk's interrupts may want.
    */
   touch(shallow: boolean): void {
     if (this.#spinMs === 0) return;

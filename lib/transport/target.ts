@@ -73,7 +73,10 @@ export class Target {
     });
   }
 
-  /** Serves a device; live sessions see it at once. @throws Failure `conflict` where the LUN is taken. */
+  /**
+   * Serves a device; live sessions see it at once. @throws Failure `conflict` where the LUN is
+   * taken.
+   */
   async addLun(lun: number, device: BlockDevice, options: LunOptions): Promise<void> {
     if (this.#luns.has(lun)) throw new Failure('conflict', `LUN ${lun} is served already`);
     const name = options.name ?? device.name;
@@ -90,7 +93,10 @@ export class Target {
     await this.#node.refreshAccess();
   }
 
-  /** Takes a LUN away; resolves when no command can reach the device any more. It stays open: it is the caller's. */
+  /**
+   * Takes a LUN away; resolves when no command can reach the device any more. It stays open: it is
+   * the caller's.
+   */
   async removeLun(lun: number): Promise<void> {
     const removed = this.#luns.get(lun);
     if (removed === undefined) throw new Failure('notFound', `LUN ${lun} isn't served`);
@@ -100,7 +106,8 @@ export class Target {
   }
 
   /**
-   * @param portal `host:port`; port 0 takes any that is free. @returns the address that hosts log in to.
+   * @param portal `host:port`; port 0 takes any that is free. @returns the address that hosts log
+   * in to.
    * @throws Failure where it can't be listened on.
    */
   async listen(portal: string): Promise<string> {

@@ -9,8 +9,8 @@ const RECEIVE_BYTES = 256 * KIB;
 const BACKLOG = 1024;
 
 /**
- * One receive buffer for all connections: a read fills it and its PDUs are taken out of it before the next read, so an
- * idle connection costs no buffer.
+ * One receive buffer for all connections: a read fills it and its PDUs are taken out of it before
+ * the next read, so an idle connection costs no buffer.
  */
 const receiveBuffer = Buffer.allocUnsafeSlow(RECEIVE_BYTES);
 
@@ -21,7 +21,10 @@ export interface Listener {
   close(): Promise<void>;
 }
 
-/** `net.Server` makes sockets that allocate per read; the accepted handle gets a socket of ours around it instead. */
+/**
+ * `net.Server` makes sockets that allocate per read; the accepted handle gets a socket of ours
+ * around it instead.
+ */
 function adoptSocket(accepted: Socket, onBytes: (bytes: number) => void): Socket {
   const { _handle: handle } = accepted as unknown as { _handle: unknown };
   const options = {

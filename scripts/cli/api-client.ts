@@ -7,8 +7,11 @@ import type { IncomingMessage, RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { ExitCode, Failure } from '../../lib/base/index.ts';
 import type { FailureKind } from '../../lib/base/index.ts';
+import type { TaskEntry } from '../../lib/admin/index.ts';
 
 export const DEFAULT_ADMIN = '127.0.0.1:3280';
+/** Where tasks, volumes and units are asked for: the controller. */
+export const CONTROLLER_ADMIN = '127.0.0.1:3290';
 const PREFIX = '/api/v1';
 const CONNECT_MS_MAX = 10_000;
 const TASK_POLL_MS = 250;
@@ -39,14 +42,6 @@ interface Answer {
   readonly body: unknown;
 }
 
-interface Task {
-  readonly id: string;
-  readonly title: string;
-  readonly state: 'running' | 'done' | 'failed';
-  readonly result: unknown;
-  readonly failure: { readonly code: string; readonly message: string } | null;
-}
-
 /** Seconds that the server is asked to hold a change before it makes a task of it. */
 const HOLD_SECONDS = 1;
 
@@ -57,6 +52,11 @@ export class ApiClient {
   constructor({ admin, token }: ClientOptions) {
     this.#admin = admin;
     this.#token = token;
+  }
+
+  /** The command that goes on watching a task. */
+  watchCommand(taskId: string): string {
+    return `hawser task watch ${taskId} --admin ${this.#admin}`;
   }
 
   async get<T>(path: string): Promise<T> {
@@ -70,21 +70,30 @@ export class ApiClient {
   async change<T>(method: string, path: string, options: CallOptions = {}): Promise<T | undefined> {
     const answer = await this.#call(method, path, options);
     if (answer.status !== 202) return answer.body as T;
-    return (await this.#followTask(answer.body as Task, options.wait!)) as T | undefined;
+    return (await this.#followTask(answer.body as TaskEntry, options.wait!)) as T | undefined;
   }
 
-  async #followTask(first: Task, options: WaitOptions): Promise<unknown> {
+  async #followTask(first: TaskEntry, options: WaitOptions): Promise<unknown> {
     options.onTask(first.id, first.title);
     if (!options.wait) return undefined;
-    const endMs = Date.now() + (options.timeoutMs ?? Infinity);
+    const task = await this.watchTask(first, options.timeoutMs);
+    return task.result;
+  }
+
+  /** Follows a task to its end. @throws Failure as it failed; `timedOut` where it takes too long. */
+  async watchTask(first: TaskEntry, timeoutMs = Infinity): Promise<TaskEntry> {
+    const endMs = Date.now() + timeoutMs;
     let task = first;
     while (task.state === 'running') {
-      if (Date.now() > endMs) throw new Failure('timedOut', `task ${task.id} is still running`);
+      if (Date.now() > endMs) {
+        const advice = `see its end with: ${this.watchCommand(task.id)}`;
+        throw new Failure('timedOut', `task ${task.id} is still running; ${advice}`);
+      }
       await new Promise((resolve) => setTimeout(resolve, TASK_POLL_MS));
-      task = await this.get<Task>(`/tasks/${task.id}`);
+      task = await this.get<TaskEntry>(`/tasks/${task.id}`);
     }
     if (task.failure !== null) throw failureOf(task.failure.code, task.failure.message);
-    return task.result;
+    return task;
   }
 
   async #call(method: string, path: string, { body, wait }: CallOptions): Promise<Answer> {

@@ -31,6 +31,13 @@ export interface Terminal {
   readonly readStdin: () => Promise<string>;
 }
 
+/** @throws Failure `usage` where it is given and no duration. */
+export function durationOption(name: string, text: string | undefined): number | undefined {
+  const ms = text === undefined ? undefined : parseDuration(text);
+  if (text === undefined || ms !== undefined) return ms;
+  throw new Failure('usage', `${name} ${text}: expected ${DURATION_EXPECTED}`);
+}
+
 const WATCH_MS = 2000;
 const CLEAR_SCREEN = '\u001b[H\u001b[2J';
 
@@ -40,14 +47,15 @@ export class CommandContext {
   readonly client: ApiClient;
   readonly watching: boolean;
 
-  constructor(terminal: Terminal, options: GlobalOptions) {
+  /** @param defaultAdmin the service to ask where nothing else says which. */
+  constructor(terminal: Terminal, options: GlobalOptions, defaultAdmin = DEFAULT_ADMIN) {
     this.terminal = terminal;
     this.output = {
       form: options.json === true ? 'json' : outputForm(options.output),
       headers: options.headers,
     };
     this.client = new ApiClient({
-      admin: options.admin ?? terminal.env['HAWSER_ADMIN'] ?? DEFAULT_ADMIN,
+      admin: options.admin ?? terminal.env['HAWSER_ADMIN'] ?? defaultAdmin,
       token: terminal.env['HAWSER_TOKEN'],
     });
     this.watching = options.watch === true;
@@ -84,12 +92,13 @@ export class CommandContext {
 
   waiting(options: LongOptions): WaitOptions {
     const wait = options.wait !== false;
-    const timeoutMs = options.timeout === undefined ? undefined : parseDuration(options.timeout);
-    if (options.timeout !== undefined && timeoutMs === undefined) {
-      throw new Failure('usage', `--timeout ${options.timeout}: expected ${DURATION_EXPECTED}`);
-    }
+    const timeoutMs = durationOption('--timeout', options.timeout);
     const onTask = (id: string, title: string): void =>
-      this.say(`task ${id}: ${title}${wait ? ' …' : ' goes on'}`);
+      this.say(
+        wait
+          ? `task ${id}: ${title} …`
+          : `task ${id}: ${title} goes on; see its end with: ${this.client.watchCommand(id)}`,
+      );
     return { wait, timeoutMs, onTask };
   }
 

@@ -20,6 +20,7 @@ export const pasteBlocks = (facts: ShareFacts): readonly PasteBlock[] => [
   { system: 'VMware ESXi (shell)', lines: esxi(facts) },
   { system: 'Proxmox VE (as root)', lines: proxmox(facts) },
   { system: 'QEMU, libiscsi', lines: qemu(facts) },
+  { system: 'Hawser host service (where `hawser initiator` is there)', lines: hostService(facts) },
 ];
 
 function linux({ portals, targetIqn, initiatorIqn, lun, chap }: ShareFacts): string[] {
@@ -46,7 +47,8 @@ function windows({ portals, targetIqn, initiatorIqn, chap }: ShareFacts): string
   const proof =
     chap === null
       ? ''
-      : ` -AuthenticationType ONEWAYCHAP -ChapUsername '${chap.user}' -ChapSecret '${chap.secret}'`;
+      : ' -AuthenticationType ONEWAYCHAP' +
+        ` -ChapUsername ${psQuoted(chap.user)} -ChapSecret ${psQuoted(chap.secret)}`;
   return [
     'Set-Service MSiSCSI -StartupType Automatic; Start-Service MSiSCSI',
     '$port = (Get-InitiatorPort).NodeAddress',
@@ -100,10 +102,36 @@ function qemu({ portals, targetIqn, initiatorIqn, lun, chap }: ShareFacts): stri
   ];
 }
 
+function hostService(facts: ShareFacts): string[] {
+  const { portals, initiatorIqn, partition, chap } = facts;
+  const proof =
+    chap === null
+      ? []
+      : [`chap: { user: ${JSON.stringify(chap.user)}, secretFile: ${partition}.secret }`];
+  const keep =
+    chap === null
+      ? []
+      : [`(umask 077; printf '%s\\n' ${quoted(chap.secret)} > ${partition}.secret)`];
+  return [
+    ...keep,
+    "cat > initiator.yaml <<'END'",
+    `iqn: ${initiatorIqn}`,
+    'state: ./var/host',
+    'run: ./var/host/run',
+    ...proof,
+    `targets: [{ portals: ${JSON.stringify(portals)}, attach: [${partition}] }]`,
+    'END',
+    'hawser initiator --config initiator.yaml',
+  ];
+}
+
 function splitPortal(portal: string): [string, string] {
   const at = portal.lastIndexOf(':');
   return [portal.slice(0, at).replace(/^\[|\]$/g, ''), portal.slice(at + 1)];
 }
+
+/** For PowerShell. */
+const psQuoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
 /** For a POSIX shell. */
 const quoted = (text: string): string =>

@@ -8,6 +8,7 @@ import { addNetworkCommands } from './commands/network.ts';
 import { addPartitionCommands } from './commands/partition.ts';
 import { addServerCommands } from './commands/server.ts';
 import { addShareCommands } from './commands/share.ts';
+import { addTaskCommands } from './commands/task.ts';
 import type { Terminal } from './context.ts';
 import { OUTPUT_FORMS } from './output.ts';
 import { holdYoungHeap } from './young-heap.ts';
@@ -43,6 +44,7 @@ export function buildProgram(terminal: Terminal, version: string): Command {
   addHostCommands(program, terminal);
   addSessionCommands(program, terminal);
   addServerCommands(program, terminal);
+  addTaskCommands(program, terminal);
   addNetworkCommands(program, terminal);
   addCompletionCommands(program, terminal);
   addLaterVerbs(program, version);

@@ -12,16 +12,21 @@ export type CommandRun<Options> = (
   ...args: (string | undefined)[]
 ) => Promise<void>;
 
-/** Makes `run` the action of a command; commander hands arguments first, then options. */
+/**
+ * Makes `run` the action of a command; commander hands arguments first, then options.
+ * @param defaultAdmin the service it asks; left out: the storage server.
+ */
 export function act<Options>(
   command: Command,
   terminal: Terminal,
   run: CommandRun<Options>,
+  defaultAdmin?: string,
 ): Command {
   return command.action(async (...given: unknown[]) => {
     const args = given.slice(0, -2) as (string | undefined)[];
     const options = command.optsWithGlobals<GlobalOptions>();
-    await run(new CommandContext(terminal, options), options as Options, ...args);
+    const context = new CommandContext(terminal, options, defaultAdmin);
+    await run(context, options as Options, ...args);
   });
 }
 

@@ -7,6 +7,7 @@ import type {
   PartitionEntry,
   PlanLine,
   SessionEntry,
+  TaskEntry,
 } from '../../lib/admin/index.ts';
 import type { RowView } from './output.ts';
 
@@ -16,7 +17,10 @@ export const partitionView: RowView<PartitionEntry> = {
     { header: 'NAME', text: ({ name }) => name },
     { header: 'LUN', right: true, text: ({ lun }) => String(lun) },
     { header: 'SIZE', right: true, text: ({ sizeBytes }) => roundedSize(sizeBytes) },
-    { header: 'STATE', text: ({ state }) => state },
+    {
+      header: 'STATE',
+      text: ({ state, detail }) => (detail === '' ? state : `${state}: ${detail}`),
+    },
     { header: 'HOSTS', text: ({ assignments }) => assignments.map(assignmentText).join(', ') },
     {
       header: 'CONNECTED',
@@ -110,6 +114,18 @@ export const findingView: RowView<FindingEntry> = {
     { header: 'LEVEL', text: ({ level }) => level },
     { header: 'FINDING', text: ({ finding }) => finding },
     { header: 'REMEDY', text: ({ remedy }) => remedy },
+  ],
+};
+
+export const taskView: RowView<TaskEntry> = {
+  name: ({ id }) => id,
+  columns: [
+    { header: 'TASK', text: ({ id }) => id },
+    { header: 'STATE', text: ({ state }) => state },
+    { header: 'WHAT', text: ({ title }) => title },
+    { header: 'STARTED', text: ({ startedAt }) => startedAt },
+    { header: 'ENDED', text: ({ endedAt }) => endedAt ?? '' },
+    { header: 'FAILURE', text: ({ failure }) => failure?.message ?? '' },
   ],
 };
 

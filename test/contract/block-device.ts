@@ -10,7 +10,10 @@ import {
   describeRefusals,
 } from './block-device-rules.ts';
 
-/** A device of at least CONTRACT_CAPACITY_BYTES, empty, writable; `dispose` frees what lies behind it. */
+/**
+ * A device of at least CONTRACT_CAPACITY_BYTES, empty, writable; `dispose` frees what lies behind
+ * it.
+ */
 export interface ContractSubject {
   readonly device: BlockDevice;
   dispose?(): Promise<void> | void;

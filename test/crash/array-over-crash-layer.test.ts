@@ -1,4 +1,7 @@
-/** The same promises over the crash layer of lib/block, whose power goes while the array is told of it by errors. */
+/**
+ * The same promises over the crash layer of lib/block, whose power goes while the array is told of
+ * it by errors.
+ */
 import { expect } from 'chai';
 import { MIB, SeededRandom } from '../../lib/base/index.ts';
 import { CrashLayer, MemoryDevice, promiseFace } from '../../lib/block/index.ts';
@@ -17,7 +20,10 @@ async function changes(array: DiskArray, round: number): Promise<void> {
   await array.remove(name);
 }
 
-/** Runs the changes until `turns` turns of the event loop have gone by; collects each state that was ever committed. */
+/**
+ * Runs the changes until `turns` turns of the event loop have gone by; collects each state that was
+ * ever committed.
+ */
 async function runFor(turns: number, array: DiskArray, round: number): Promise<string[]> {
   const states = [stateOf(array)];
   array.onChange(() => states.push(stateOf(array)));

@@ -1,4 +1,7 @@
-/** Long lives of one array: changes at random, crashes at random, and crashes while it comes up again. */
+/**
+ * Long lives of one array: changes at random, crashes at random, and crashes while it comes up
+ * again.
+ */
 import { expect } from 'chai';
 import { MIB, SeededRandom } from '../../lib/base/index.ts';
 import type { Random } from '../../lib/base/index.ts';

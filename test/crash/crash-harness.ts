@@ -1,4 +1,7 @@
-/** Runs changes of an array, lets the power go at every single operation, and compares what comes back. */
+/**
+ * Runs changes of an array, lets the power go at every single operation, and compares what comes
+ * back.
+ */
 import { MIB, SeededRandom } from '../../lib/base/index.ts';
 import { promiseFace } from '../../lib/block/index.ts';
 import { labelOffset, REGION_SIDES, slotOffset, SLOTS } from '../../lib/partition/geometry.ts';
@@ -46,7 +49,10 @@ export interface Trial {
   readonly survivals?: readonly Survival[];
   /** A planted bug. */
   readonly tamper?: Tamper;
-  /** Where it is: everywhere, only while the change is made, or only in the program that comes up after the crash. */
+  /**
+   * Where it is: everywhere, only while the change is made, or only in the program that comes up
+   * after the crash.
+   */
   readonly planted?: 'always' | 'change' | 'afterCrash';
   readonly stopAtFirst?: boolean;
 }
@@ -222,7 +228,9 @@ async function onlyOneCopy(world: PowerWorld, trial: Trial, after: string): Prom
   return wrong;
 }
 
-/** What was served once stays, whatever copy is lost then: of one disk, or of one end of all disks. */
+/**
+ * What was served once stays, whatever copy is lost then: of one disk, or of one end of all disks.
+ */
 async function afterDamage(world: PowerWorld, trial: Trial, found: string): Promise<string> {
   const image = world.snapshot();
   const damages: [string, () => void][] = [

@@ -1,4 +1,7 @@
-/** What tests of arrays share: time that stands still, disks, and how an array's whole state reads as one text. */
+/**
+ * What tests of arrays share: time that stands still, disks, and how an array's whole state reads
+ * as one text.
+ */
 import { MIB, SeededRandom } from '../../lib/base/index.ts';
 import type { Clock, Random } from '../../lib/base/index.ts';
 import { MemoryDevice, promiseFace } from '../../lib/block/index.ts';

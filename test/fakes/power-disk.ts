@@ -1,6 +1,7 @@
 /**
- * Disks that lose power. Writes stay in a cache until a flush; at a chosen operation everything stops answering, and what
- * was in the caches survives, vanishes or tears by sectors, from a seed. Any request can be tampered with on the way.
+ * Disks that lose power. Writes stay in a cache until a flush; at a chosen operation everything
+ * stops answering, and what was in the caches survives, vanishes or tears by sectors, from a seed.
+ * Any request can be tampered with on the way.
  */
 import type { Random } from '../../lib/base/index.ts';
 import { BlockOp, BlockOutcome, CompletionQueue, refuseRequest } from '../../lib/block/index.ts';
@@ -23,7 +24,10 @@ interface CachedWrite {
   readonly lengthBytes: number;
 }
 
-/** `pretend`: answered and not done; a number: done at that offset instead; an outcome: answered with it, not done. */
+/**
+ * `pretend`: answered and not done; a number: done at that offset instead; an outcome: answered
+ * with it, not done.
+ */
 export type Tampering = 'pretend' | { moveTo: number } | { outcome: BlockOutcome } | undefined;
 
 /** How the caches fare: `killed` is the end of the program only, they stay as they are. */

@@ -15,7 +15,7 @@ import { TargetNode } from '../../lib/target/index.ts';
 import type { ConnectionPort, HostView, TargetConnection } from '../../lib/target/index.ts';
 import { crc32c, encode } from '../../lib/wire/index.ts';
 import type { Fields, Layout, ValueOf } from '../../lib/wire/index.ts';
-import type { TargetLimits } from '../../lib/target/index.ts';
+import type { TargetLimits, TargetNodeOptions } from '../../lib/target/index.ts';
 import { VirtualTimers } from './virtual-timers.ts';
 
 export const TARGET_NAME = 'iqn.2026-11.io.hawser:test';
@@ -26,6 +26,7 @@ export interface WorldOptions {
   readonly device?: (timers: VirtualTimers) => BlockDevice;
   readonly budgetBytes?: number;
   readonly abortLimitMs?: number;
+  readonly node?: Partial<TargetNodeOptions>;
 }
 
 /** One server with one unit, seen by every initiator as LUN 0 unless `views` says otherwise. */
@@ -64,6 +65,7 @@ export class TargetWorld {
       crc32c,
       incarnation: 1,
       ...(options.limits === undefined ? {} : { limits: options.limits }),
+      ...options.node,
     });
   }
 

@@ -17,6 +17,8 @@ const PDUS_PER_LIFE_MAX = 128;
 const MUTATED_ONE_IN = [3, 16, 100];
 const ANSWER_MS = 20;
 const HALF_OPEN_AT_ONCE = 250;
+/** Until then V8 grows its heap to what it finds comfortable. */
+const WARM_UP_SHARE = 0.4;
 const RSS_GROWTH_BYTES_MAX = 128 * 1024 * 1024;
 /** What a logged-in host may wait for an answer while others misbehave. */
 const WITNESS_LIMIT_MS = 5_000;
@@ -42,6 +44,8 @@ export interface ServerFuzzProgress {
 const partition = (lun: number, host: string) => ({ size: '16MiB', lun, hosts: { [host]: 'rw' } });
 
 const config = {
+  // so that what is taken once and kept is not mistaken for growth
+  limits: { transferMemory: '32MiB' },
   array: { layout: 'linear', disks: [{ memory: '64MiB' }] },
   hosts: { fuzzer: { iqn: FUZZ_HOST }, witness: { iqn: WITNESS_HOST } },
   partitions: { fuzzed: partition(0, 'fuzzer'), watched: partition(1, 'witness') },
@@ -65,8 +69,8 @@ export async function fuzzServer(
     await attack(service, { seed, limits, progress });
     if ((await service.stop()) !== 0) throw new Error('the server did not end with 0');
   } catch (error) {
-    const message = `FUZZ_SEED=${seed}: ${(error as Error).message}\n${service.log().slice(-4_000)}`;
-    throw new Error(message, { cause: error });
+    const log = service.log().slice(-4_000);
+    throw new Error(`FUZZ_SEED=${seed}: ${(error as Error).message}\n${log}`, { cause: error });
   } finally {
     await service.dispose();
   }
@@ -84,9 +88,9 @@ async function attack(service: TargetService, { seed, limits, progress }: Attack
   let over = false;
   const watching = watch(witness, progress, () => over);
   // what is allocated once, for ever, is no growth
-  await lives(service, { seed, limits: shareOf(limits, 0.1), progress });
+  await lives(service, { seed, limits: shareOf(limits, WARM_UP_SHARE), progress });
   progress.rssBytesBefore = rssBytes(service.pid);
-  const rest = shareOf(limits, 0.9);
+  const rest = shareOf(limits, 1 - WARM_UP_SHARE);
   await Promise.race([watching, lives(service, { seed: seed + 1, limits: rest, progress })]);
   await Promise.race([watching, halfOpen(service.port, limits.halfOpen, progress)]);
   over = true;

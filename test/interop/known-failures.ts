@@ -17,6 +17,16 @@ const unmapWithOtherData: KnownFailure = {
     'other data has to be written',
 };
 
+/** Passes alone, which iscsi-test-cu.test.ts shows as well. */
+const afterLeftReservation: KnownFailure = {
+  test: 'Sanitize.Reset',
+  clause:
+    'SPC-2, RESERVE(6): a reservation holds until it is released, the unit reset or the nexus lost',
+  reason:
+    'the test before it, Sanitize.Reservations, leaves the RESERVE(6) of its second path in place, ' +
+    'so that SANITIZE ends in RESERVATION CONFLICT',
+};
+
 /** On a disk with 512-byte blocks, 8 of them in a physical block. */
 export const knownFailures: readonly KnownFailure[] = [
   {
@@ -27,6 +37,7 @@ export const knownFailures: readonly KnownFailure[] = [
       'which are the same only where both block sizes are',
   },
   unmapWithOtherData,
+  afterLeftReservation,
 ];
 
 const writes512Bytes = {
@@ -37,6 +48,7 @@ const writes512Bytes = {
 /** On a disk with 4096-byte blocks, for which the tool was not written. */
 export const knownFailuresOnLargeBlocks: readonly KnownFailure[] = [
   unmapWithOtherData,
+  afterLeftReservation,
   {
     test: 'ExtendedCopy.Simple',
     clause: 'SBC-3, Block Limits VPD page: MAXIMUM TRANSFER LENGTH',

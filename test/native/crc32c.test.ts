@@ -3,7 +3,10 @@ import { SeededRandom } from '../../lib/base/index.ts';
 import { nativeBinding } from '../../lib/block/index.ts';
 
 const ascending = Buffer.from(Array.from({ length: 32 }, (_, index) => index));
-/** RFC 7143 A.4 (bytes as values, the digest least significant byte first) and the check value of the polynomial. */
+/**
+ * RFC 7143 A.4 (bytes as values, the digest least significant byte first) and the check value of
+ * the polynomial.
+ */
 const vectors: readonly (readonly [name: string, bytes: Buffer, crc: number])[] = [
   ['no bytes', Buffer.alloc(0), 0],
   ['32 bytes of zeros', Buffer.alloc(32), 0x8a9136aa],

@@ -1,4 +1,7 @@
-/** Run in a process of its own by lifetime.test.ts: goes to one stage of an engine's life and ends there. */
+/**
+ * Run in a process of its own by lifetime.test.ts: goes to one stage of an engine's life and ends
+ * there.
+ */
 import { Worker } from 'node:worker_threads';
 import { createEngine, EngineOp, EngineTransfer, systemMemory } from '../../lib/block/index.ts';
 import type { Engine, TransferMemory } from '../../lib/block/index.ts';

@@ -1,4 +1,7 @@
-/** One header of each PDU, byte for byte, and what it says. Sources are the clauses named at the layouts. */
+/**
+ * One header of each PDU, byte for byte, and what it says. Sources are the clauses named at the
+ * layouts.
+ */
 import * as iscsi from '../../lib/iscsi/index.ts';
 import type { Fields, Layout } from '../../lib/wire/index.ts';
 

@@ -15,7 +15,7 @@ import type { GuardOptions } from './guards.ts';
 import { HttpFailure, problem, problemOf } from './problem.ts';
 import { object, text } from './route.ts';
 import type { ApiRequest, ApiRoute } from './route.ts';
-import { problemSchema } from './schemas.ts';
+import { problemSchema, taskEntry } from './schemas.ts';
 
 export const API_PREFIX = '/api/v1';
 const BODY_BYTES_MAX = 1_048_576;
@@ -62,8 +62,13 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   return app;
 }
 
+/** No token is asked where the server has none, nor through its Unix socket. */
+const security = [{ token: [] }, {}];
+
 const documentHead = ({ title, version }: AppOptions) => ({
   openapi: '3.1.0',
+  components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } as const } },
+  security,
   info: {
     title,
     version,
@@ -80,9 +85,9 @@ function acceptEmptyBodies(app: FastifyInstance): void {
     if (body === '') return done(null, undefined);
     try {
       return done(null, JSON.parse(body as string));
-    } catch (error) {
-      const message = `the body is not JSON: ${(error as Error).message}`;
-      return done(new Failure('usage', message, { cause: error }), undefined);
+    } catch {
+      // what the parser says may repeat a part of the body, and that may be a secret
+      return done(new Failure('usage', 'the body is not JSON'), undefined);
     }
   });
 }
@@ -96,13 +101,36 @@ function addRoute(app: FastifyInstance, route: ApiRoute, tasks: TaskList): void 
     schema: {
       summary: route.summary,
       tags: [route.tag],
+      operationId: operationId(route),
       ...paramsSchema(route.path),
       ...(query && { querystring: query }),
       ...(body && { body }),
-      response: { [status]: route.answer, default: problemSchema },
+      ...(route.title && { headers: preferSchema }),
+      response: {
+        [status]: route.answer,
+        ...(route.title && { 202: taskEntry }),
+        default: problemSchema,
+      },
     },
     handler: (request, reply) => handle(route, request, reply, tasks),
   });
+}
+
+const preferSchema = {
+  type: 'object',
+  properties: {
+    prefer: {
+      type: 'string',
+      description: '`respond-async, wait=SECONDS`: a task (202) where the change takes longer',
+    },
+  },
+} as const;
+
+/** `PUT /partitions/{name}/hosts/{host}` → `putPartitionsByNameHostsByHost` */
+function operationId({ method, path }: ApiRoute): string {
+  const words = path.replaceAll(/\{(\w+)\}/g, 'by/$1').split('/');
+  const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
+  return method.toLowerCase() + words.map(capital).join('');
 }
 
 function paramsSchema(path: string): { params?: object } {
@@ -168,19 +196,33 @@ function sendTask(reply: FastifyReply, entry: TaskEntry): FastifyReply {
     .send(body);
 }
 
+const textContent = (type: string): object => ({
+  description: 'text',
+  content: { [type]: { schema: { type: 'string' } } },
+});
+const aliveSchema = object({ status: text });
+const readySchema = object({ status: text, reason: text }, ['reason']);
+
+const serviceSchema = (summary: string, response: object): object => ({
+  schema: { summary, tags: ['service'], response },
+});
+
 function addServiceRoutes(app: FastifyInstance, options: AppOptions): void {
   const hidden = { schema: { hide: true } };
-  app.get('/healthz', hidden, () => ({ status: 'ok' }));
-  app.get('/readyz', hidden, (_request, reply) => {
+  const alive = serviceSchema('The process answers', { 200: aliveSchema });
+  app.get('/healthz', alive, () => ({ status: 'ok' }));
+  const ready = serviceSchema('Logins are taken', { 200: readySchema, 503: readySchema });
+  app.get('/readyz', ready, (_request, reply) => {
     const reason = options.notReady();
     return reply.code(reason === undefined ? 200 : 503).send({
       status: reason === undefined ? 'ready' : 'not ready',
       ...(reason !== undefined && { reason }),
     });
   });
-  app.get('/metrics', hidden, async (_request, reply) => {
-    const { contentType, text } = await options.metrics();
-    return reply.type(contentType).send(text);
+  const counted = serviceSchema('Metrics for Prometheus', { 200: textContent('text/plain') });
+  app.get('/metrics', counted, async (_request, reply) => {
+    const { contentType, text: body } = await options.metrics();
+    return reply.type(contentType).serializer(String).send(body);
   });
   app.get(`${API_PREFIX}/openapi.json`, hidden, () => app.swagger());
   app.get('/', hidden, (_request, reply) => {
@@ -192,7 +234,12 @@ function addServiceRoutes(app: FastifyInstance, options: AppOptions): void {
 
 function addEvents(app: FastifyInstance, events: EventLog): void {
   const streams = new EventStreams(events);
-  const schema = { summary: 'What happens, as server-sent events', tags: ['events'] };
+  const schema = {
+    summary: 'What happens, as server-sent events; resumed by Last-Event-ID',
+    tags: ['events'],
+    operationId: 'getEvents',
+    response: { 200: textContent('text/event-stream') },
+  };
   app.get(`${API_PREFIX}/events`, { schema }, (request, reply) => {
     if (streams.full) throw new HttpFailure('inUse', 503, 'too many watch the events already');
     const lastId = Number(request.headers['last-event-id'] ?? 0);

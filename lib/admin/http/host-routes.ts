@@ -34,6 +34,7 @@ const ownRoutes = (server: StorageServer): readonly ApiRoute[] => [
     ]),
     answer: hostEntry,
     status: 201,
+    title: ({ body }) => `add host ${(body as NewHost).name}`,
     run: ({ body }) => server.addHost(body as NewHost),
   },
   {
@@ -47,6 +48,7 @@ const ownRoutes = (server: StorageServer): readonly ApiRoute[] => [
       'mutual',
     ]),
     answer: hostEntry,
+    title: ({ params }) => `change host ${params['name']!}`,
     run: ({ params, body }) => server.changeHost(params['name']!, body as ChangedHost),
   },
   {
@@ -56,6 +58,7 @@ const ownRoutes = (server: StorageServer): readonly ApiRoute[] => [
     summary: 'Remove a host; refused while it has partitions or sessions, unless forced',
     query: switches('force'),
     answer: object({ removed: text }),
+    title: ({ params }) => `remove host ${params['name']!}`,
     run: async ({ params, query }) => {
       await server.removeHost(params['name']!, { force: query['force'] === 'true' });
       return { removed: params['name'] };
@@ -78,6 +81,7 @@ const sessionRoutes = (server: StorageServer): readonly ApiRoute[] => [
     tag: 'sessions',
     summary: 'End a session; its host may log in again',
     answer: object({ dropped: text }),
+    title: ({ params }) => `drop session ${params['tsih']!}`,
     run: async ({ params }) => {
       await server.dropSession(params['tsih']!);
       return { dropped: params['tsih'] };

@@ -36,7 +36,7 @@ const toNewPartition = (body: NewPartitionBody): NewPartition => ({
   name: body.name,
   sizeBytes: body.sizeBytes,
   lun: body.lun ?? null,
-  blockSizeBytes: body.blockSizeBytes ?? 512,
+  blockSizeBytes: body.blockSizeBytes ?? null,
   shared: body.shared === 'cluster',
   hosts: body.hosts ?? {},
   force: body.force ?? false,
@@ -114,6 +114,7 @@ const assignmentRoutes = (server: StorageServer): readonly ApiRoute[] => [
     summary: 'Assign a partition to a host, or to "*"',
     body: object({ rights, shared: choice('cluster') }, ['shared']),
     answer: partitionEntry,
+    title: ({ params }) => `assign partition ${params['name']!} to ${params['host']!}`,
     run: ({ params, body }) => {
       const wanted = body as { rights: Rights; shared?: 'cluster' };
       return server.assign(params['name']!, params['host']!, {
@@ -128,6 +129,7 @@ const assignmentRoutes = (server: StorageServer): readonly ApiRoute[] => [
     tag,
     summary: 'Take a partition from a host; done when its commands have ended',
     answer: partitionEntry,
+    title: ({ params }) => `take partition ${params['name']!} from ${params['host']!}`,
     run: ({ params }) => server.unassign(params['name']!, params['host']!),
   },
 ];

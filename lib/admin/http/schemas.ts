@@ -37,7 +37,7 @@ export const desiredPartition = object(
     name,
     sizeBytes: size,
     lun: orNull(lun),
-    blockSizeBytes: blockSize,
+    blockSizeBytes: orNull(blockSize),
     shared: flag,
     hosts: rightsByHost,
   },
@@ -64,7 +64,8 @@ export const partitionEntry = object({
   lun: whole,
   sizeBytes: whole,
   blockSizeBytes: whole,
-  state: choice('ready', 'zeroing'),
+  state: choice('ready', 'zeroing', 'deleting'),
+  detail: text,
   shared: flag,
   open: flag,
   assignments: list(object({ host: text, rights: text, suspended: flag })),
@@ -123,6 +124,8 @@ export const statusEntry = object({
   hosts: whole,
   partitions: whole,
   sessions: whole,
+  openHosts: list(text),
+  openPartitions: list(text),
   attention: list(text),
 });
 

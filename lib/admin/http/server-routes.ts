@@ -1,4 +1,9 @@
-import type { DesiredState } from '../desired-state.ts';
+import type {
+  DesiredCredentials,
+  DesiredHost,
+  DesiredPartition,
+  DesiredState,
+} from '../desired-state.ts';
 import type { ShareRequest, StorageServer } from '../storage/storage-server.ts';
 import { flag, list, object, orNull, text } from './route.ts';
 import type { ApiRoute } from './route.ts';
@@ -20,15 +25,42 @@ import {
 } from './schemas.ts';
 
 interface ApplyBody {
-  readonly desired: DesiredState;
+  readonly desired: {
+    readonly hosts: readonly (Omit<DesiredHost, 'mutual'> & Partial<DesiredHost>)[];
+    readonly partitions: readonly (Pick<DesiredPartition, 'name' | 'sizeBytes'> &
+      Partial<DesiredPartition>)[];
+  };
   readonly prune?: boolean;
+  readonly force?: boolean;
   readonly source?: string | null;
 }
 
-const applyBody = object({ desired: desiredState, prune: flag, source: orNull(text) }, [
-  'prune',
-  'source',
-]);
+/** What is left out as it is meant. */
+const wholeState = ({ hosts, partitions }: ApplyBody['desired']): DesiredState => ({
+  hosts: hosts.map(({ name, iqn, chap, mutual }) => ({
+    name,
+    iqn,
+    chap: wholeCredentials(chap),
+    mutual: wholeCredentials(mutual),
+  })),
+  partitions: partitions.map((partition) => ({
+    lun: null,
+    blockSizeBytes: null,
+    shared: false,
+    hosts: {},
+    ...partition,
+  })),
+});
+
+const wholeCredentials = (
+  given: Partial<DesiredCredentials> | null | undefined,
+): DesiredCredentials | null =>
+  given ? { user: given.user!, secret: given.secret ?? null } : null;
+
+const applyBody = object(
+  { desired: desiredState, prune: flag, force: flag, source: orNull(text) },
+  ['prune', 'force', 'source'],
+);
 const newShare = object(
   {
     name,
@@ -92,7 +124,7 @@ const changeRoutes = (server: StorageServer): readonly ApiRoute[] => [
     answer: object({ lines: list(planLine) }),
     run: ({ body }) => {
       const { desired, prune } = body as ApplyBody;
-      return { lines: server.plan(desired, prune ?? false) };
+      return { lines: server.plan(wholeState(desired), prune ?? false) };
     },
   },
   {
@@ -105,8 +137,8 @@ const changeRoutes = (server: StorageServer): readonly ApiRoute[] => [
     answer: object({ changed: flag, lines: list(planLine) }),
     title: () => 'apply configuration',
     run: ({ body }) => {
-      const { desired, prune, source } = body as ApplyBody;
-      return server.apply(desired, { prune: prune ?? false, source: source ?? null });
+      const { desired, prune = false, force = false, source = null } = body as ApplyBody;
+      return server.apply(wholeState(desired), { prune, force, source });
     },
   },
   {
@@ -154,6 +186,14 @@ const taskRoutes = (server: StorageServer): readonly ApiRoute[] => [
     summary: 'One of them',
     answer: taskEntry,
     run: ({ params }) => server.tasks.get(params['id']!),
+  },
+  {
+    method: 'DELETE',
+    path: '/tasks/{id}',
+    tag: 'tasks',
+    summary: 'Forget one that has ended; one that runs is refused, for it can only go on',
+    answer: taskEntry,
+    run: ({ params }) => server.tasks.remove(params['id']!),
   },
 ];
 

@@ -25,6 +25,8 @@ interface Content {
   readonly incarnation: number;
   /** The array that this server serves; null: it never had one that outlives it. */
   readonly arrayUuid: string | null;
+  /** Where its disks were, the last time it was served. */
+  readonly arrayPaths?: readonly string[];
   readonly applied: AppliedRecord;
 }
 
@@ -52,6 +54,7 @@ export class ServerRecord {
       uuid: found?.uuid ?? newUuid(),
       incarnation: (found?.incarnation ?? 0) + 1,
       arrayUuid: found?.arrayUuid ?? null,
+      arrayPaths: found?.arrayPaths ?? [],
       applied: found?.applied ?? nothingApplied,
     });
     await writeJson(path, record.#content);
@@ -71,6 +74,10 @@ export class ServerRecord {
     return this.#content.arrayUuid;
   }
 
+  get arrayPaths(): readonly string[] {
+    return this.#content.arrayPaths ?? [];
+  }
+
   get applied(): AppliedRecord {
     return this.#content.applied;
   }
@@ -79,8 +86,10 @@ export class ServerRecord {
     return this.#change({ applied });
   }
 
-  setArray(arrayUuid: string): Promise<void> {
-    return this.#change({ arrayUuid });
+  async setArray(arrayUuid: string, arrayPaths: readonly string[]): Promise<void> {
+    const known = JSON.stringify([this.arrayUuid, this.arrayPaths]);
+    if (known === JSON.stringify([arrayUuid, arrayPaths])) return;
+    await this.#change({ arrayUuid, arrayPaths });
   }
 
   async #change(change: Partial<Content>): Promise<void> {

@@ -8,8 +8,7 @@ import type { UnitSet } from './unit-set.ts';
 export class AccessMap implements AccessDirectory {
   readonly #hosts: HostStore;
   readonly #units: UnitSet;
-  /** Partitions on their way out: nobody sees them any more. */
-  readonly #hidden = new Set<string>();
+  /** By initiator name. */
   #views = new Map<string, HostView>();
   /** What an initiator sees that isn't listed; null: nothing, it isn't let in. */
   #anyView: HostView | null = null;
@@ -23,17 +22,9 @@ export class AccessMap implements AccessDirectory {
     return this.#views.get(initiatorName) ?? this.#anyView ?? undefined;
   }
 
-  hide(uuid: string): void {
-    this.#hidden.add(uuid);
-  }
-
-  unhide(uuid: string): void {
-    this.#hidden.delete(uuid);
-  }
-
   /** Follows what hosts and array say now. */
   rebuild(array: DiskArray | null): void {
-    const partitions = (array?.partitions ?? []).filter(({ uuid }) => !this.#hidden.has(uuid));
+    const partitions = array?.partitions ?? [];
     const views = new Map<string, HostView>();
     for (const { name, iqn, chap, mutual } of this.#hosts.hosts) {
       views.set(iqn, { host: name, chap, mutual, luns: this.#luns(partitions, name) });

@@ -6,11 +6,12 @@ import { makePlan } from '../plan.ts';
 import type { CurrentPartition, CurrentState, Plan, PlanStep } from '../plan.ts';
 import { planLine } from '../plan-lines.ts';
 import type { PlanLine } from '../plan-lines.ts';
+import { refuseUnfit } from './apply-checks.ts';
+import { deletePartition } from './delete-partition.ts';
 import { putHost, removeHost } from './host-operations.ts';
 import {
   assignPartition,
   createPartition,
-  deletePartition,
   resizePartition,
   sharePartition,
   unassignPartition,
@@ -21,6 +22,8 @@ import type { ServerParts } from './server-parts.ts';
 export interface ApplyOptions {
   /** Delete hosts and partitions that aren't wanted. */
   readonly prune: boolean;
+  /** Delete also what hosts are connected to, end sessions that stand in the way. */
+  readonly force: boolean;
   /** The wish comes from the service's own configuration file. */
   readonly fromService: boolean;
 }
@@ -52,20 +55,34 @@ export function currentState({ holder, hosts }: ServerParts): CurrentState {
   return { hosts: hosts.hosts, partitions };
 }
 
-/** @throws Failure `conflict` before anything is done, `partlyDone` where a later step failed. */
+/**
+ * The plan, once nothing stands in its way. @throws Failure `conflict`, `inUse`, `usage`: nothing has
+ * been changed.
+ */
+export function checkedPlan(
+  parts: ServerParts,
+  desired: DesiredState,
+  { prune, force }: Pick<ApplyOptions, 'prune' | 'force'>,
+): Plan {
+  const plan = planFor(parts, desired, prune);
+  if (plan.conflicts.length > 0) {
+    throw new Failure('conflict', `nothing was changed: ${plan.conflicts.join('; ')}`);
+  }
+  refuseUnfit(parts, plan.steps, force);
+  return plan;
+}
+
+/** @throws Failure before anything is done; `partlyDone` where a later step failed. */
 export async function applyState(
   parts: ServerParts,
   desired: DesiredState,
   options: ApplyOptions,
 ): Promise<Applied> {
-  const plan = planFor(parts, desired, options.prune);
-  if (plan.conflicts.length > 0) {
-    throw new Failure('conflict', `nothing was changed: ${plan.conflicts.join('; ')}`);
-  }
+  const plan = checkedPlan(parts, desired, options);
   const steps = plan.steps.filter((step) => step.do !== 'keep');
   for (const [index, step] of steps.entries()) {
     try {
-      await perform(parts, step);
+      await perform(parts, step, options.force);
     } catch (error) {
       throw stepFailure(error, step, index, steps.length);
     }
@@ -82,20 +99,20 @@ function stepFailure(error: unknown, step: PlanStep, done: number, total: number
   return new Failure('partlyDone', message, { cause: error });
 }
 
-async function perform(parts: ServerParts, step: PlanStep): Promise<void> {
+async function perform(parts: ServerParts, step: PlanStep, force: boolean): Promise<void> {
   switch (step.do) {
     case 'unassign':
       return unassignPartition(parts, step.partition, step.host);
     case 'assign':
       return assignPartition(parts, step.partition, step.host, { rights: step.to, shared: false });
     case 'deletePartition':
-      return deletePartition(parts, step.partition, { force: false });
+      return deletePartition(parts, step.partition, { force });
     case 'deleteHost':
-      return removeHost(parts, step.host, { force: false });
+      return removeHost(parts, step.host, { force });
     case 'putHost':
       return putHost(parts, step.host);
     case 'createPartition':
-      return createPartition(parts, { ...step.partition, hosts: {}, force: false });
+      return createPartition(parts, { ...step.partition, hosts: {}, force });
     case 'growPartition':
       return resizePartition(parts, step.partition, step.toBytes);
     case 'share':

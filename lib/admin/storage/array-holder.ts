@@ -9,7 +9,8 @@ import type { Engine } from '../../block/index.ts';
 import { openArray } from '../../partition/index.ts';
 import type { DiskArray } from '../../partition/index.ts';
 import type { ServerRecord } from '../state/server-record.ts';
-import { closeDisks, openDisks, refuseAllAbsent } from './open-disks.ts';
+import { closeDisks, openDisks } from './open-disks.ts';
+import type { KnownArray } from './open-disks.ts';
 import type { ServerSettings } from './settings.ts';
 
 export interface ArrayHolderOptions {
@@ -28,6 +29,8 @@ export class ArrayHolder {
   reason = 'the array is being opened';
   readonly #options: ArrayHolderOptions;
   #array: DiskArray | null = null;
+  /** The service runs: whatever is found wrong with the disks from now on, it waits. */
+  #waits = false;
 
   constructor(options: ArrayHolderOptions) {
     this.#options = options;
@@ -59,6 +62,7 @@ export class ArrayHolder {
         this.#array = await this.#openArray();
       } catch (error) {
         if (!this.#mayPass(error)) throw error;
+        this.#waits = true;
         this.reason = (error as Error).message;
         return false;
       }
@@ -96,17 +100,26 @@ export class ArrayHolder {
 
   async #openArray(): Promise<DiskArray> {
     const { settings, record, engine, timers, random } = this.#options;
-    if (record.arrayUuid !== null) refuseAllAbsent(settings.disks, record.arrayUuid);
-    const disks = await openDisks(settings, engine);
+    const known = this.#known();
+    const disks = await openDisks(settings, engine, known);
     try {
       const { layout, chunkBytes } = settings;
       const stripe = layout === 'stripe' ? { chunkBytes } : {};
       const identity = { serverId: record.uuid, random, clock: timers };
-      return await openArray({ disks, layout, ...stripe, ...identity });
+      const arrayUuid = known?.uuid;
+      return await openArray({ disks, layout, ...stripe, ...identity, arrayUuid });
     } catch (error) {
       await closeDisks(disks);
       throw error;
     }
+  }
+
+  /** The array that the disks should hold; null: a new one may be made. */
+  #known(): KnownArray | null {
+    const { settings, record } = this.#options;
+    const { arrayUuid, arrayPaths } = record;
+    const isMemory = settings.disks.every(({ memoryBytes }) => memoryBytes !== undefined);
+    return arrayUuid === null || isMemory ? null : { uuid: arrayUuid, paths: arrayPaths };
   }
 
   #whyNotServed(array: DiskArray): string {
@@ -121,8 +134,9 @@ export class ArrayHolder {
   }
 
   async #remember(array: DiskArray): Promise<void> {
-    const { record } = this.#options;
-    if (!isVolatile(array) && record.arrayUuid !== array.uuid) await record.setArray(array.uuid);
+    if (isVolatile(array)) return;
+    const paths = array.status().members.map(({ path }) => path);
+    await this.#options.record.setArray(array.uuid, paths);
   }
 
   /**
@@ -130,10 +144,10 @@ export class ArrayHolder {
    * wait for.
    */
   #mayPass(error: unknown): boolean {
-    const { record } = this.#options;
-    if (!(error instanceof Failure) || record.arrayUuid === null) return false;
+    if (!(error instanceof Failure)) return false;
+    if (this.#waits) return true;
     const held = error.kind === 'inUse' && /is in use by/.test(error.message);
-    return passing.has(error.kind) && !held;
+    return this.#options.record.arrayUuid !== null && passing.has(error.kind) && !held;
   }
 }
 

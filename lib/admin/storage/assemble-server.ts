@@ -8,10 +8,12 @@ import { ScsiTarget } from '../../scsi/index.ts';
 import { TargetNode } from '../../target/index.ts';
 import type { NodeEvents } from '../../target/index.ts';
 import { systemRandom, systemTimers } from '../../transport/index.ts';
+import { ChangeQueue } from '../change-queue.ts';
 import { EventLog } from '../events.ts';
 import type { Log } from '../log.ts';
 import { HostStore } from '../state/host-store.ts';
 import { ServerRecord } from '../state/server-record.ts';
+import { TaskList } from '../task-list.ts';
 import { AccessMap } from './access-map.ts';
 import { ArrayHolder } from './array-holder.ts';
 import { IsnsSet } from './isns-set.ts';
@@ -20,6 +22,9 @@ import type { ServerSettings } from './settings.ts';
 import { lockState } from './state-lock.ts';
 import type { StateLock } from './state-lock.ts';
 import { UnitSet } from './unit-set.ts';
+
+/** Ids of events never meet those of a later life. */
+const EVENTS_PER_LIFE_MAX = 1_000_000_000;
 
 export interface AssembledServer {
   readonly parts: ServerParts;
@@ -47,13 +52,16 @@ async function makeParts(settings: ServerSettings, engine: Engine, log: Log): Pr
   const buffers = new TransferBuffers(systemMemory, transferMemoryBytes);
   const units = new UnitSet({ buffers, timers, writeCache });
   const access = new AccessMap(hosts, units);
-  const events = new EventLog(() => timers.wallMs());
+  const wallMs = (): number => timers.wallMs();
+  const events = new EventLog(wallMs, record.incarnation * EVENTS_PER_LIFE_MAX);
   const world = { settings, record, timers, random };
   const node = makeNode({ ...world, access, buffers, nodeEvents: nodeEvents(events, log) });
   const holder = new ArrayHolder({ ...world, engine });
   const servers = settings.isns;
   const isns = new IsnsSet({ targetName: settings.iqn, servers, timers, random, log });
-  return { holder, hosts, record, units, access, node, events, log, timers, isns };
+  const { abortMs: abortLimitMs } = node.limits;
+  const changing = { changes: new ChangeQueue(), tasks: new TaskList(wallMs), abortLimitMs };
+  return { holder, hosts, record, units, access, node, events, log, timers, isns, ...changing };
 }
 
 function makeNode(options: {
@@ -96,6 +104,11 @@ const nodeEvents = (events: EventLog, log: Log): NodeEvents => ({
     const { tsih, initiatorName } = identity;
     events.publish('session', String(tsih), `session of host ${host} ended: ${reason}`);
     log.info({ tsih, host, initiatorName, reason }, 'session closed');
+  },
+  internalError: ({ error, ...details }) => {
+    const message = `a mistake of this server ended a connection: ${(error as Error).message}`;
+    events.publish('alert', details.initiatorName, message);
+    log.error({ ...details, err: error }, message);
   },
   loginRefused: (details) => log.warn({ ...details }, 'login refused'),
   connectionClosed: (details) => log.debug({ ...details }, 'connection closed'),

@@ -2,16 +2,23 @@
 import { accessSync, constants, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parsePortalAddress, isWildcardHost } from '../../discovery/index.ts';
+import type { PartitionView } from '../../partition/index.ts';
+import { ANY_HOST } from '../desired-state.ts';
 import type { FindingEntry } from '../entries.ts';
 import type { ServerParts } from './server-parts.ts';
 import type { ServerSettings } from './settings.ts';
-import { isOpen, partitionsOf } from './show.ts';
+import { partitionsOf } from './show.ts';
 
 export interface DoctorOptions {
   readonly parts: ServerParts;
   readonly settings: ServerSettings;
   /** Why the disks are read as they are; empty: nothing to say. */
   readonly engineNote: string;
+  /** Why an array that is open isn't served; empty: it is. */
+  readonly obstacle: string;
+  /** Differences between the configuration file and what is. */
+  readonly drift: number;
+  readonly configurationFile: string | null;
 }
 
 type Check = (options: DoctorOptions) => readonly FindingEntry[];
@@ -43,10 +50,14 @@ const error = (check: string, finding: string, remedy: string): FindingEntry => 
 
 const checks: readonly Check[] = [
   checkArray,
+  checkObstacle,
+  checkDisks,
   checkSpace,
   checkStateDirectory,
   checkAccess,
   checkSuspended,
+  checkPartitions,
+  checkConfiguration,
   checkPortals,
   checkIsns,
   checkEngine,
@@ -55,28 +66,38 @@ const checks: readonly Check[] = [
 export const examineServer = (options: DoctorOptions): FindingEntry[] =>
   checks.flatMap((check) => check(options));
 
-function checkArray({ parts }: DoctorOptions): FindingEntry[] {
-  const { holder } = parts;
-  if (!holder.isServed) {
-    return [
-      error('array', holder.reason, 'hawser array status; then bring back the disk it names'),
-    ];
-  }
+function checkArray({ parts: { holder } }: DoctorOptions): FindingEntry[] {
+  if (!holder.isServed) return [error('array', holder.reason, arrayRemedy(holder))];
   const { failure, volatile, members } = holder.array.status();
   if (failure !== null) {
-    return [error('array', failure, 'replace or reconnect the disk, then restart the server')];
+    const found = `${failure}: flushes and changes are refused, hosts see MEDIUM ERROR`;
+    const remedy = 'save its data, mend or replace the disk, then restart the server';
+    return [error('array', found, remedy)];
   }
-  const findings = members
-    .filter(({ ioErrors }) => ioErrors > 0)
-    .map(({ path, ioErrors }) =>
-      warning('array', `disk ${path}: ${ioErrors} I/O error(s)`, `check it: smartctl -a ${path}`),
-    );
-  if (volatile) {
-    findings.push(
-      warning('array', 'a disk is memory: it is empty after a restart', 'use files or devices'),
-    );
-  }
-  return findings.length > 0 ? findings : [well('array', `${members.length} disk(s) online`)];
+  if (!volatile) return [well('array', `${members.length} disk(s) online`)];
+  const found = 'a disk is memory: it is empty after a restart';
+  return [warning('array', found, 'use files or devices')];
+}
+
+function arrayRemedy({ found }: ServerParts['holder']): string {
+  return found === null
+    ? 'hawser array status; then bring back the disk it names, it is looked for every 5 s'
+    : `hawser array import ${found.uuid}`;
+}
+
+function checkObstacle({ obstacle, configurationFile }: DoctorOptions): FindingEntry[] {
+  if (obstacle === '') return [];
+  const remedy = `mend ${configurationFile ?? 'the configuration'}, then kill -HUP ${process.pid}`;
+  return [error('configuration', `nothing is served: ${obstacle}`, remedy)];
+}
+
+function checkDisks({ parts: { holder } }: DoctorOptions): FindingEntry[] {
+  if (!holder.isServed) return [];
+  return holder.array.status().members.flatMap(({ path, ioErrors, failure }) => {
+    const remedy = `check it: smartctl -a ${path}`;
+    if (failure !== null) return [error('disk', failure, remedy)];
+    return ioErrors === 0 ? [] : [warning('disk', `${path}: ${ioErrors} I/O error(s)`, remedy)];
+  });
 }
 
 function checkSpace({ parts: { holder } }: DoctorOptions): FindingEntry[] {
@@ -112,21 +133,31 @@ function checkStateDirectory({ settings: { stateDirectory } }: DoctorOptions): F
 }
 
 function checkAccess({ parts }: DoctorOptions): FindingEntry[] {
-  const findings = partitionsOf(parts).flatMap(({ name, hosts }) =>
-    hosts
-      .filter(({ host, suspended }) => !suspended && isOpen(parts, host))
-      .map(({ host }) => openFinding(name, host)),
+  const partitions = partitionsOf(parts).filter(({ hosts }) =>
+    hosts.some(({ host, suspended }) => host === ANY_HOST && !suspended),
   );
+  const hosts = parts.hosts.hosts.filter(({ chap }) => chap === null);
+  const findings = [
+    ...partitions.map(({ name }) => openPartition(name)),
+    ...hosts.map(({ name }) => openHost(name, partitionsOf(parts))),
+  ];
   return findings.length > 0 ? findings : [well('access', 'every host proves itself')];
 }
 
-function openFinding(partition: string, host: string): FindingEntry {
-  if (host === '*') {
-    const remedy = `hawser partition unassign ${partition} '*'`;
-    return warning('access', `partition ${partition} is open to any host`, remedy);
-  }
-  const found = `partition ${partition}: host ${host} is let in by its name alone`;
-  return warning('access', found, `hawser host update ${host} --new-secret`);
+const openPartition = (name: string): FindingEntry =>
+  warning(
+    'access',
+    `partition ${name} is open to any host`,
+    `hawser partition unassign ${name} '*'`,
+  );
+
+function openHost(name: string, partitions: readonly PartitionView[]): FindingEntry {
+  const seen = partitions
+    .filter(({ hosts }) => hosts.some(({ host, suspended }) => host === name && !suspended))
+    .map((partition) => partition.name);
+  const found = `host ${name} is open: let in by its name alone`;
+  const sees = seen.length === 0 ? '' : `, sees ${seen.join(', ')}`;
+  return warning('access', found + sees, `hawser host update ${name} --new-secret`);
 }
 
 function checkSuspended({ parts }: DoctorOptions): FindingEntry[] {
@@ -139,6 +170,22 @@ function checkSuspended({ parts }: DoctorOptions): FindingEntry[] {
       `hawser array import ${uuid} --confirm`,
     ),
   );
+}
+
+function checkPartitions({ parts }: DoctorOptions): FindingEntry[] {
+  return partitionsOf(parts).flatMap(({ name, failure }) =>
+    failure === null
+      ? []
+      : [error('partition', `${name}: ${failure}`, 'mend the disk, then restart the server')],
+  );
+}
+
+function checkConfiguration({ drift, configurationFile }: DoctorOptions): FindingEntry[] {
+  if (configurationFile === null) return [];
+  const check = 'configuration';
+  if (drift === 0) return [well(check, `${configurationFile} is what is`)];
+  const found = `${drift} difference(s) between ${configurationFile} and what is`;
+  return [warning(check, found, `hawser plan ${configurationFile}`)];
 }
 
 function checkPortals({ settings }: DoctorOptions): FindingEntry[] {

@@ -4,11 +4,12 @@ import type { ChapCredentials } from '../../auth/index.ts';
 import { Failure } from '../../base/index.ts';
 import { normalizeIscsiName } from '../../iscsi/index.ts';
 import { checkName } from '../../partition/index.ts';
+import type { SessionInfo } from '../../target/index.ts';
 import type { DesiredCredentials, DesiredHost } from '../desired-state.ts';
 import type { StoredHost } from '../state/host-store.ts';
-import { unassignPartition } from './partition-operations.ts';
-import { announce, publishAccess, sessionWords } from './server-parts.ts';
+import { announce, publishAccess, refreshAccess, sessionWords } from './server-parts.ts';
 import type { ServerParts } from './server-parts.ts';
+import { waitForCommands } from './time-limit.ts';
 
 export interface GivenCredentials {
   readonly user: string;
@@ -61,32 +62,36 @@ function toDesired({ name, iqn, chap, mutual }: NewHost): DesiredHost {
 
 /** Adds a host or makes it what is wanted; a secret that isn't given stays what it is. */
 export async function putHost(parts: ServerParts, wanted: DesiredHost): Promise<void> {
-  const { hosts } = parts;
+  const isNew = parts.hosts.get(wanted.name) === undefined;
+  const host = fitHost(parts, wanted);
+  refuseTakenIqn(parts, host);
+  await parts.hosts.put(host);
+  const done = `host ${host.name} was ${isNew ? 'added' : 'changed'}`;
+  announce(parts, 'host', host.name, done);
+  await publishAccess(parts, done);
+}
+
+/** What would be stored. @throws Failure `usage` */
+export function fitHost({ hosts }: ServerParts, wanted: DesiredHost): StoredHost {
   const before = hosts.get(wanted.name);
+  const normalized = normalizeIscsiName(wanted.iqn);
+  if (!normalized.ok) {
+    throw new Failure('usage', `initiator name "${wanted.iqn}": ${normalized.error}`);
+  }
   const host: StoredHost = {
     name: wanted.name,
-    iqn: checkedIqn(parts, wanted),
+    iqn: normalized.value,
     chap: keptSecret(wanted, 'chap', before),
     mutual: keptSecret(wanted, 'mutual', before),
   };
   checkHost(host);
-  await hosts.put(host);
-  await publishAccess(parts);
-  if (before !== undefined && before.iqn !== host.iqn) await forgetInitiator(parts, before);
-  announce(
-    parts,
-    'host',
-    host.name,
-    `host ${host.name} ${before === undefined ? 'added' : 'changed'}`,
-  );
+  return host;
 }
 
-function checkedIqn({ hosts }: ServerParts, { name, iqn }: DesiredHost): string {
-  const normalized = normalizeIscsiName(iqn);
-  if (!normalized.ok) throw new Failure('usage', `initiator name "${iqn}": ${normalized.error}`);
-  const owner = hosts.findByIqn(normalized.value);
-  if (owner === undefined || owner.name === name) return normalized.value;
-  throw new Failure('conflict', `initiator name ${normalized.value} belongs to host ${owner.name}`);
+function refuseTakenIqn({ hosts }: ServerParts, { name, iqn }: StoredHost): void {
+  const owner = hosts.findByIqn(iqn);
+  if (owner === undefined || owner.name === name) return;
+  throw new Failure('conflict', `initiator name ${iqn} belongs to host ${owner.name}`);
 }
 
 function keptSecret(
@@ -119,28 +124,39 @@ export async function removeHost(
   { force }: { readonly force: boolean },
 ): Promise<void> {
   const { holder, hosts, node } = parts;
-  const host = hostOf(parts, name);
+  const sessions = sessionsOf(parts, hostOf(parts, name));
   const assigned = (holder.isServed ? holder.array.partitions : []).filter((partition) =>
     partition.hosts.some((assignment) => assignment.host === name),
   );
-  const sessions = node.sessions().filter((session) => session.initiatorName === host.iqn);
-  if (!force && assigned.length + sessions.length > 0) {
-    const uses = [
-      ...assigned.map((partition) => `partition ${partition.name}`),
-      ...sessions.map((session) => `session ${sessionWords(session)}`),
-    ];
-    const advice = 'unassign and log out first, or add --force';
-    throw new Failure('inUse', `host ${name} has ${uses.join(', ')}; ${advice}`);
+  if (!force) {
+    refuseUses(
+      name,
+      assigned.map((partition) => `partition ${partition.name}`),
+    );
+    refuseSessions(parts, name);
   }
-  for (const partition of assigned) await unassignPartition(parts, partition.name, name);
+  for (const partition of assigned) await holder.array.unassign(partition.name, name);
   await hosts.remove(name);
-  await Promise.all(sessions.map(({ tsih }) => node.dropSession(tsih)));
-  await publishAccess(parts);
-  await forgetInitiator(parts, host);
-  announce(parts, 'host', name, `host ${name} removed`);
+  const done = `host ${name} was removed`;
+  announce(parts, 'host', name, done);
+  const drops = sessions.map(({ tsih }) => node.dropSession(tsih, 'the host was removed'));
+  await waitForCommands(parts, Promise.all([refreshAccess(parts), ...drops]), done);
 }
 
-/** Registrations outlive sessions; they must not outlive the right to have them. */
-async function forgetInitiator({ units }: ServerParts, { iqn }: StoredHost): Promise<void> {
-  await Promise.all([...units.all].map(([, unit]) => unit.reservations.dropInitiator(iqn)));
+const sessionsOf = ({ node }: ServerParts, { iqn }: StoredHost): SessionInfo[] =>
+  node.sessions().filter((session) => session.initiatorName === iqn);
+
+/** @throws Failure `inUse` naming the sessions of this host. */
+export function refuseSessions(parts: ServerParts, name: string): void {
+  const sessions = sessionsOf(parts, hostOf(parts, name));
+  refuseUses(
+    name,
+    sessions.map((session) => `session ${sessionWords(session)}`),
+  );
+}
+
+function refuseUses(name: string, uses: readonly string[]): void {
+  if (uses.length === 0) return;
+  const advice = 'unassign and log out first, or add --force';
+  throw new Failure('inUse', `host ${name} has ${uses.join(', ')}; ${advice}`);
 }

@@ -6,12 +6,26 @@ import type { BlockDevice, Engine } from '../../block/index.ts';
 import type { DiskOption } from '../../partition/index.ts';
 import type { DiskSettings, ServerSettings } from './settings.ts';
 
-/** @throws Failure; what was opened before is closed again. */
-export async function openDisks(settings: ServerSettings, engine: Engine): Promise<DiskOption[]> {
+/** An array that this server has served, and the disks that it lay on. */
+export interface KnownArray {
+  readonly uuid: string;
+  readonly paths: readonly string[];
+}
+
+/**
+ * @param known a disk of this array that is absent is missed, not made anew.
+ * @throws Failure; what was opened before is closed again.
+ */
+export async function openDisks(
+  settings: ServerSettings,
+  engine: Engine,
+  known: KnownArray | null,
+): Promise<DiskOption[]> {
+  if (known !== null) refuseAbsent(settings, known);
   const disks: DiskOption[] = [];
   try {
     for (const [index, disk] of settings.disks.entries()) {
-      const device = await openDisk(disk, index, settings, engine);
+      const device = disk.device ?? (await openDisk(disk, index, settings, engine));
       disks.push({ device, path: disk.path ?? device.name, initialize: disk.initialize });
     }
     return disks;
@@ -41,16 +55,17 @@ async function openDisk(
 }
 
 /**
- * A server that has an array and finds none of its disks makes no new ones: an empty array in place
- * of a full one would be served as if nothing had happened.
+ * A server makes no new disk in place of one that it had, which may only be unplugged or not mounted
+ * yet. Only one that is new in the list of a linear array is made.
  * @throws Failure `inUse`
  */
-export function refuseAllAbsent(disks: readonly DiskSettings[], arrayUuid: string): void {
-  const paths = disks.map(({ path }) => path);
-  if (!paths.every((path) => path !== undefined && !existsSync(path))) return;
-  const advice = 'mount or connect them, or give the server another state directory to begin anew';
-  throw new Failure(
-    'inUse',
-    `array ${arrayUuid}: none of its disks is there (${paths.join(', ')}); ${advice}`,
+function refuseAbsent({ disks, layout }: ServerSettings, { uuid, paths }: KnownArray): void {
+  const absent = disks.flatMap(({ path }) =>
+    path !== undefined && !existsSync(path) ? [path] : [],
   );
+  const missed = absent.filter((path) => layout !== 'linear' || paths.includes(path));
+  if (missed.length === 0 && absent.length < disks.length) return;
+  const advice = 'mount or connect what is missing; to begin anew take another state directory';
+  const found = (missed.length > 0 ? missed : absent).join(', ');
+  throw new Failure('inUse', `array ${uuid}: ${found} is not there; ${advice}`);
 }

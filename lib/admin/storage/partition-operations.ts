@@ -5,15 +5,17 @@ import { Failure } from '../../base/index.ts';
 import type { PartitionView } from '../../partition/index.ts';
 import { ANY_HOST } from '../desired-state.ts';
 import type { Rights } from '../desired-state.ts';
-import { announce, publishAccess, sessionsOn, sessionWords } from './server-parts.ts';
+import { announce, publishAccess, sessionWords } from './server-parts.ts';
 import type { ServerParts } from './server-parts.ts';
+import { waitForCommands } from './time-limit.ts';
 
 export interface NewPartition {
   readonly name: string;
   readonly sizeBytes: number;
   /** null: the lowest that is free and that no live session knows as another partition. */
   readonly lun: number | null;
-  readonly blockSizeBytes: number;
+  /** null: 512, or what the disks demand. */
+  readonly blockSizeBytes: number | null;
   readonly shared: boolean;
   readonly hosts: Readonly<Record<string, Rights>>;
   /** End sessions that still know the LUN number as another partition. */
@@ -34,6 +36,13 @@ export interface NewAssignment {
 
 const CLUSTER_WHY = 'two hosts that mount one ordinary file system destroy it';
 
+/** @throws Failure `notFound`; `inUse` while it is being deleted. */
+export function partitionOf({ holder, units }: ServerParts, name: string): PartitionView {
+  const partition = holder.array.partition(name);
+  if (!units.isLeaving(partition.uuid)) return partition;
+  throw new Failure('inUse', `partition ${name} is being deleted; "hawser task list" follows it`);
+}
+
 export async function createPartition(parts: ServerParts, wanted: NewPartition): Promise<void> {
   const { holder, units } = parts;
   const { name, sizeBytes, shared } = wanted;
@@ -42,14 +51,17 @@ export async function createPartition(parts: ServerParts, wanted: NewPartition):
   const { array } = holder;
   const lun = wanted.lun ?? freeLun(parts);
   await freeSeenLun(parts, lun, wanted.force);
-  const blockSizeBytes = wanted.blockSizeBytes === 4096 ? 4096 : 512;
   const sharing = shared ? 'cluster' : 'none';
+  const blockSizeBytes = knownBlockSize(wanted.blockSizeBytes);
   await array.create({ name, sizeBytes, lun, blockSizeBytes, shared: sharing });
   for (const [host, rights] of Object.entries(wanted.hosts)) await array.assign(name, host, rights);
   units.addReady(array);
-  await publishAccess(parts);
   announce(parts, 'partition', name, `partition ${name} created as LUN ${lun}`);
+  await publishAccess(parts, `partition ${name} was created`);
 }
+
+const knownBlockSize = (bytes: number | null): 512 | 4096 | undefined =>
+  bytes === 512 || bytes === 4096 ? bytes : undefined;
 
 function refuseUnknownHosts({ hosts }: ServerParts, names: readonly string[]): void {
   for (const name of names) {
@@ -60,7 +72,8 @@ function refuseUnknownHosts({ hosts }: ServerParts, names: readonly string[]): v
 }
 
 /** Before anything is made; the array holds to the same rule. */
-function refuseSeveralWriters({ name, hosts, shared }: NewPartition): void {
+function refuseSeveralWriters(wanted: Pick<NewPartition, 'name' | 'hosts' | 'shared'>): void {
+  const { name, hosts, shared } = wanted;
   const writers = Object.keys(hosts).filter((host) => hosts[host] === 'rw');
   if (shared || (writers.length <= 1 && !writers.includes(ANY_HOST))) return;
   const advice = 'assign read-only, or say that a cluster shares it (--cluster)';
@@ -80,18 +93,23 @@ function freeLun({ holder, node }: ServerParts): number {
 /** A host that knows the number as another disk would write to the wrong one. */
 async function freeSeenLun(parts: ServerParts, lun: number, force: boolean): Promise<void> {
   const { node, holder } = parts;
+  // what has the number now says so itself
   if (holder.array.partitions.some((partition) => partition.lun === lun)) return;
+  if (!force) refuseSeenLun(parts, lun);
+  const drops = node.lunSeenBy(lun).map(({ tsih }) => node.dropSession(tsih));
+  await waitForCommands(parts, Promise.all(drops), `sessions that knew LUN ${lun} were ended`);
+}
+
+/** @throws Failure `inUse` naming the sessions to which this LUN number was another partition. */
+export function refuseSeenLun({ node }: ServerParts, lun: number): void {
   const seers = node.lunSeenBy(lun);
   if (seers.length === 0) return;
-  if (!force) {
-    const who = seers.map(sessionWords).join(', ');
-    const advice = 'log out there, take another LUN, or end these sessions with --force';
-    throw new Failure(
-      'inUse',
-      `LUN ${lun} was another partition to live sessions: ${who}; ${advice}`,
-    );
-  }
-  await Promise.all(seers.map(({ tsih }) => node.dropSession(tsih)));
+  const who = seers.map(sessionWords).join(', ');
+  const advice = 'log out there, take another LUN, or end these sessions with --force';
+  throw new Failure(
+    'inUse',
+    `LUN ${lun} was another partition to live sessions: ${who}; ${advice}`,
+  );
 }
 
 export async function resizePartition(
@@ -99,6 +117,7 @@ export async function resizePartition(
   name: string,
   sizeBytes: number,
 ): Promise<void> {
+  partitionOf(parts, name);
   await parts.holder.array.grow(name, sizeBytes);
   announce(parts, 'partition', name, `partition ${name} grown to ${sizeBytes} bytes`);
 }
@@ -108,9 +127,10 @@ export async function renamePartition(
   name: string,
   newName: string,
 ): Promise<void> {
+  partitionOf(parts, name);
   await parts.holder.array.rename(name, newName);
-  await publishAccess(parts);
   announce(parts, 'partition', newName, `partition ${name} renamed to ${newName}`);
+  await publishAccess(parts, `partition ${name} was renamed`);
 }
 
 export async function sharePartition(
@@ -118,48 +138,13 @@ export async function sharePartition(
   name: string,
   sharing: 'cluster' | 'none',
 ): Promise<void> {
-  const { array } = parts.holder;
-  if (sharing === 'none') refuseWriters(array.partition(name));
-  await array.setShared(name, sharing);
+  const { hosts } = partitionOf(parts, name);
+  if (sharing === 'none') {
+    const rights = Object.fromEntries(hosts.map(({ host, rights }) => [host, rights]));
+    refuseSeveralWriters({ name, hosts: rights, shared: false });
+  }
+  await parts.holder.array.setShared(name, sharing);
   announce(parts, 'partition', name, `partition ${name}: shared is ${sharing}`);
-}
-
-function refuseWriters({ name, hosts }: PartitionView): void {
-  const rights = Object.fromEntries(hosts.map(({ host, rights }) => [host, rights]));
-  const rest = { sizeBytes: 0, lun: null, blockSizeBytes: 512, force: false };
-  refuseSeveralWriters({ ...rest, name, hosts: rights, shared: false });
-}
-
-/**
- * @throws Failure `inUse` naming who is connected, unless forced; then their commands end first.
- */
-export async function deletePartition(
-  parts: ServerParts,
-  name: string,
-  { force }: { readonly force: boolean },
-): Promise<void> {
-  const { holder, access, units } = parts;
-  const { array } = holder;
-  const { uuid, lun, state } = array.partition(name);
-  if (state === 'zeroing') throw new Failure('inUse', `partition ${name} is still being zeroed`);
-  const connected = sessionsOn(parts, lun);
-  if (connected.length > 0 && !force) {
-    const who = connected.map(sessionWords).join(', ');
-    const advice = 'detach it there first, or add --force';
-    throw new Failure('inUse', `partition ${name}: connected: ${who}; ${advice}`);
-  }
-  access.hide(uuid);
-  try {
-    await publishAccess(parts);
-    await units.close(uuid);
-    await array.remove(name);
-  } finally {
-    access.unhide(uuid);
-    // where the change was refused, the partition comes back
-    units.addReady(array);
-    await publishAccess(parts);
-  }
-  announce(parts, 'partition', name, `partition ${name} deleted`);
 }
 
 export async function assignPartition(
@@ -169,7 +154,7 @@ export async function assignPartition(
   wanted: NewAssignment,
 ): Promise<void> {
   const { array } = parts.holder;
-  const before = array.partition(name).shared;
+  const before = partitionOf(parts, name).shared;
   refuseUnknownHosts(parts, [host]);
   if (wanted.shared) await array.setShared(name, 'cluster');
   try {
@@ -179,21 +164,23 @@ export async function assignPartition(
       await array.setShared(name, 'none').catch(() => undefined);
     throw error;
   }
-  await publishAccess(parts);
-  announce(parts, 'partition', name, `partition ${name} assigned to ${host} (${wanted.rights})`);
+  const done = `partition ${name} was assigned to ${host} (${wanted.rights})`;
+  announce(parts, 'partition', name, done);
+  await publishAccess(parts, done);
 }
 
-/** Returns when the host's commands on it have ended and its registrations are gone. */
+/**
+ * Returns when the host's commands on it have ended and its registrations are gone. @throws Failure
+ * `timedOut` where a disk doesn't let go of the commands; the partition is taken away all the same.
+ */
 export async function unassignPartition(
   parts: ServerParts,
   name: string,
   host: string,
 ): Promise<void> {
-  const { holder, units, hosts } = parts;
-  const { uuid } = await holder.array.unassign(name, host);
-  await publishAccess(parts);
-  const iqn = hosts.get(host)?.iqn;
-  // also those of an initiator that isn't connected now
-  if (iqn !== undefined) await units.get(uuid)?.reservations.dropInitiator(iqn);
-  announce(parts, 'partition', name, `partition ${name} taken from ${host}`);
+  partitionOf(parts, name);
+  await parts.holder.array.unassign(name, host);
+  const done = `partition ${name} was taken from ${host === ANY_HOST ? 'any host' : host}`;
+  announce(parts, 'partition', name, done);
+  await publishAccess(parts, done);
 }

@@ -1,11 +1,11 @@
 /** What a storage server is made of; the composition root reads it from target.yaml. */
 import type { ChapAlgorithm } from '../../auth/index.ts';
-import type { EngineChoice } from '../../block/index.ts';
+import type { BlockDevice, EngineChoice } from '../../block/index.ts';
 import type { Layout } from '../../partition/index.ts';
 import type { TargetLimits } from '../../target/index.ts';
 
 export interface DiskSettings {
-  /** Exactly one of path and memoryBytes is set. */
+  /** Exactly one of path, memoryBytes and device is set. */
   readonly path: string | undefined;
   readonly memoryBytes: number | undefined;
   /** Length of a file that is made when absent. */
@@ -13,6 +13,8 @@ export interface DiskSettings {
   readonly sparse: boolean;
   /** Take it although it holds something else; a disk of an array only by its UUID. */
   readonly initialize: boolean | string;
+  /** One that the caller has opened; the server closes it. */
+  readonly device?: BlockDevice;
 }
 
 export interface PortalSettings {

@@ -4,9 +4,10 @@
  */
 import { Failure } from '../../base/index.ts';
 import { foldIscsiName } from '../../iscsi/index.ts';
+import { deletePartition } from './delete-partition.ts';
 import type { GivenCredentials } from './host-operations.ts';
 import { putHost, removeHost } from './host-operations.ts';
-import { assignPartition, createPartition, deletePartition } from './partition-operations.ts';
+import { assignPartition, createPartition } from './partition-operations.ts';
 import type { ServerParts } from './server-parts.ts';
 
 export interface ShareRequest {
@@ -42,7 +43,7 @@ export async function createShare(parts: ServerParts, wanted: ShareRequest): Pro
       name: wanted.name,
       sizeBytes: wanted.sizeBytes,
       lun: wanted.lun ?? null,
-      blockSizeBytes: wanted.blockSizeBytes ?? 512,
+      blockSizeBytes: wanted.blockSizeBytes ?? null,
       shared: false,
       hosts: {},
       force: false,

@@ -27,9 +27,10 @@ export function partitionEntry(parts: ServerParts, partition: PartitionView): Pa
     lun,
     sizeBytes: partition.targetBytes,
     blockSizeBytes: partition.blockSizeBytes,
-    state,
+    state: parts.units.isLeaving(uuid) ? 'deleting' : state,
+    detail: partition.failure ?? '',
     shared: partition.shared === 'cluster',
-    open: hosts.some(({ host, suspended }) => !suspended && isOpen(parts, host)),
+    open: isWithinReach(parts, partition),
     assignments: hosts.map(({ host, rights, suspended }) => ({ host, rights, suspended })),
     connected: sessions.map(({ tsih, host, initiatorName, connections }) => ({
       tsih,
@@ -40,6 +41,10 @@ export function partitionEntry(parts: ServerParts, partition: PartitionView): Pa
     createdAt: isoTime(partition.createdMs),
   };
 }
+
+/** Somebody gets at it who proves nothing. */
+export const isWithinReach = (parts: ServerParts, { hosts }: PartitionView): boolean =>
+  hosts.some(({ host, suspended }) => !suspended && isOpen(parts, host));
 
 export const isOpen = ({ hosts }: ServerParts, host: string): boolean =>
   host === ANY_HOST || hosts.get(host)?.chap === null;
@@ -78,12 +83,17 @@ export const sessionEntry = (session: SessionInfo): SessionEntry => ({
   dataOutBytes: session.dataOutBytes,
 });
 
+export function arrayState({ isServed, found }: ServerParts['holder']): ArrayEntry['state'] {
+  if (!isServed) return 'unavailable';
+  return found?.state === 'failed' ? 'failed' : 'online';
+}
+
 export function arrayEntry({ holder }: ServerParts, settings: ServerSettings): ArrayEntry {
   const array = holder.found;
   if (array === null) return absentArray(settings, holder.reason);
   const view = array.status();
   return {
-    state: holder.isServed ? (view.state === 'failed' ? 'failed' : 'online') : 'unavailable',
+    state: arrayState(holder),
     detail: holder.isServed ? (view.failure ?? '') : holder.reason,
     uuid: view.uuid,
     layout: view.layout,

@@ -1,11 +1,10 @@
 /** One process a state directory: the lock ends with the process, however it ends. */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure, KIB } from '../../base/index.ts';
 import { FileDevice } from '../../block/index.ts';
 import type { Engine } from '../../block/index.ts';
+import { makePrivateDirectory } from '../state/durable-file.ts';
 
-const PRIVATE_DIRECTORY_MODE = 0o700;
 const LOCK_FILE = 'lock';
 const LOCK_FILE_BYTES = 4 * KIB;
 
@@ -19,7 +18,7 @@ export interface StateLock {
  */
 export async function lockState(directory: string, engine: Engine): Promise<StateLock> {
   try {
-    await mkdir(directory, { recursive: true, mode: PRIVATE_DIRECTORY_MODE });
+    await makePrivateDirectory(directory);
   } catch (error) {
     const message = `state directory ${directory}: ${(error as Error).message}`;
     throw new Failure('usage', message, { cause: error });

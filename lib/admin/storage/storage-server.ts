@@ -3,6 +3,7 @@
  * one at a time; each is checked, durable, and visible on live sessions before it returns.
  */
 import { Failure } from '../../base/index.ts';
+import { BlockError } from '../../block/index.ts';
 import type { Engine } from '../../block/index.ts';
 import type { DesiredState } from '../desired-state.ts';
 import type {
@@ -18,19 +19,19 @@ import type { Log } from '../log.ts';
 import { ServerMetrics } from '../metrics.ts';
 import { planLine } from '../plan-lines.ts';
 import type { PlanLine } from '../plan-lines.ts';
-import { ChangeQueue } from '../change-queue.ts';
-import { TaskList } from '../task-list.ts';
+import type { TaskList } from '../task-list.ts';
 import { applyState, exportedState, planFor } from './apply-operation.ts';
 import type { Applied, ApplyOptions } from './apply-operation.ts';
+import { ArrayService } from './array-service.ts';
 import { assembleServer } from './assemble-server.ts';
 import type { AssembledServer } from './assemble-server.ts';
+import { deletePartition } from './delete-partition.ts';
 import { examineServer } from './doctor.ts';
 import { addHost, changeHost, hostOf, removeHost } from './host-operations.ts';
 import type { ChangedHost, NewHost } from './host-operations.ts';
 import {
   assignPartition,
   createPartition,
-  deletePartition,
   renamePartition,
   resizePartition,
   sharePartition,
@@ -43,30 +44,32 @@ import type { ServerParts } from './server-parts.ts';
 import type { PortalSettings, ServerSettings } from './settings.ts';
 import { createShare } from './share-operation.ts';
 import type { ShareRequest } from './share-operation.ts';
-import { arrayEntry, hostEntry, partitionEntry, partitionsOf, sessionEntry } from './show.ts';
+import {
+  arrayEntry,
+  hostEntry,
+  isWithinReach,
+  partitionEntry,
+  partitionsOf,
+  sessionEntry,
+} from './show.ts';
 import type { StateLock } from './state-lock.ts';
-import { isApplied } from '../state/server-record.ts';
-import { desiredDigest } from '../desired-state.ts';
+import { settlesWithin, waitForCommands } from './time-limit.ts';
 
 export type { ChangedHost, ChangedPartition, NewAssignment, NewHost, NewPartition, ShareRequest };
 
-/** How often a server without its array looks whether the disks are back. */
-const ARRAY_RETRY_MS = 5_000;
+/** Time for the last flush, and for disks to let go, when the server stops. */
+const LET_GO_MS_MAX = 60_000;
 
 export class StorageServer {
   readonly settings: ServerSettings;
-  readonly tasks: TaskList;
   readonly metrics: ServerMetrics;
   readonly #parts: ServerParts;
   readonly #portals: PortalSet;
   readonly #engine: Engine;
   readonly #lock: StateLock;
-  readonly #changes = new ChangeQueue();
   readonly #startedMs: number;
-  /** What the service's configuration file wants, to be applied once the array is there. */
-  #wanted: DesiredState | null = null;
+  readonly #service: ArrayService;
   #stopping: Promise<void> | null = null;
-  #endArrayWatch: () => void = () => undefined;
 
   private constructor(settings: ServerSettings, { parts, engine, lock }: AssembledServer) {
     this.settings = settings;
@@ -74,8 +77,8 @@ export class StorageServer {
     this.#engine = engine;
     this.#lock = lock;
     this.#portals = new PortalSet(parts.node);
+    this.#service = new ArrayService(parts);
     this.#startedMs = parts.timers.wallMs();
-    this.tasks = new TaskList(() => parts.timers.wallMs());
     this.metrics = new ServerMetrics(parts, settings.version);
   }
 
@@ -91,18 +94,23 @@ export class StorageServer {
     return this.#parts.events;
   }
 
+  get tasks(): TaskList {
+    return this.#parts.tasks;
+  }
+
   /** Why logins are told to come back later; undefined: they aren't. */
   get notServing(): string | undefined {
     const { node, holder } = this.#parts;
-    return node.serving ? undefined : holder.reason || 'the server is starting or stopping';
+    if (node.serving) return undefined;
+    return holder.reason || this.#service.obstacle || 'the server is starting or stopping';
   }
 
   // ------------------------------------------------------------------ life
 
   /** Opens the portals; logins are told to come back later until the array is there. */
-  listen(portals: readonly PortalSettings[] = this.settings.portals): Promise<void> {
-    return this.#changes.run(async () => {
-      await this.#portals.follow(portals);
+  listen(): Promise<void> {
+    return this.#parts.changes.run(async () => {
+      await this.#portals.follow(this.settings.portals);
       this.#parts.isns.follow(this.#portals.addresses);
     });
   }
@@ -113,100 +121,53 @@ export class StorageServer {
    * mend.
    */
   openArray(wanted: DesiredState): Promise<void> {
-    this.#wanted = wanted;
-    return this.#changes.run(() => this.#serveArray());
-  }
-
-  async #serveArray(): Promise<void> {
-    const { holder, log } = this.#parts;
-    if (this.#stopping !== null || this.#parts.node.serving) return;
-    const reasonBefore = holder.reason;
-    if (!(await holder.open())) {
-      if (holder.reason !== reasonBefore) this.#alert(holder.reason);
-      this.#retryLater();
-      return;
-    }
-    await this.#serve();
-    log.info({ array: holder.array.uuid }, 'array is served');
-  }
-
-  #retryLater(): void {
-    // an array that waits for its import needs no second look
-    if (this.#parts.holder.found !== null) return;
-    this.#parts.timers.after(ARRAY_RETRY_MS, () => {
-      const again = this.#changes.run(() => this.#serveArray());
-      again.catch((error: unknown) => this.#alert((error as Error).message));
-    });
-  }
-
-  async #serve(): Promise<void> {
-    const { holder, units, node } = this.#parts;
-    const { array } = holder;
-    units.addReady(array);
-    this.#endArrayWatch();
-    this.#endArrayWatch = array.onChange(() => this.#watchFailure());
-    await publishAccess(this.#parts);
-    await this.#applyWanted();
-    node.setServing(true);
-  }
-
-  #failureTold: string | null = null;
-
-  #watchFailure(): void {
-    const failure = this.#parts.holder.found?.status().failure ?? null;
-    if (failure === this.#failureTold) return;
-    this.#failureTold = failure;
-    if (failure !== null) this.#alert(failure);
-  }
-
-  #alert(message: string): void {
-    this.#parts.events.publish('alert', 'array', message);
-    this.#parts.log.error({ kind: 'array' }, message);
-  }
-
-  async #applyWanted(): Promise<void> {
-    const wanted = this.#wanted;
-    if (wanted === null) return;
-    const { record, holder } = this.#parts;
-    const digest = desiredDigest(wanted);
-    const arrayUuid = holder.array.uuid;
-    if (!isApplied(record.applied, digest, arrayUuid)) {
-      await applyState(this.#parts, wanted, { prune: false, fromService: true });
-    } else if (record.applied.service !== digest) {
-      await record.setApplied({ ...record.applied, service: digest });
-    }
+    return this.#parts.changes.run(() => this.#service.open(wanted));
   }
 
   /**
-   * SIGHUP: what the file wants now, applied only where that has changed. @returns false: it
-   * hasn't.
+   * SIGHUP: portals and what the file wants now, applied only where that has changed. @returns false:
+   * it hasn't. @throws Failure; nothing has been changed then, unless it says `partlyDone`.
    */
-  reload(wanted: DesiredState): Promise<boolean> {
-    return this.#changes.run(async () => {
-      this.#wanted = wanted;
-      const { record, holder } = this.#parts;
-      if (!holder.isServed) return false;
-      const applied = isApplied(record.applied, desiredDigest(wanted), holder.array.uuid);
-      await this.#applyWanted();
-      return !applied;
+  reload(portals: readonly PortalSettings[], desired: DesiredState): Promise<boolean> {
+    return this.#parts.changes.run(async () => {
+      this.#service.check(desired);
+      await this.#portals.follow(portals);
+      this.#parts.isns.follow(this.#portals.addresses);
+      return this.#service.reload(desired);
     });
   }
 
-  /** Drains, flushes, lets go of disks and state. Idempotent. */
+  /**
+   * Drains, flushes, lets go of disks and state. Idempotent. @throws Failure `timedOut` where a disk
+   * doesn't let go, `unexpected` where the last flush fails.
+   */
   stop(): Promise<void> {
-    return (this.#stopping ??= this.#stop());
+    return (this.#stopping ??= this.#stopInTime());
+  }
+
+  async #stopInTime(): Promise<void> {
+    const { timers } = this.#parts;
+    const limitMs = this.settings.drainMs + LET_GO_MS_MAX;
+    if (await settlesWithin(timers, limitMs, this.#stop())) return;
+    const late = `a disk has not let go after ${limitMs / 1000} s`;
+    const lost = 'what hosts have not flushed may be lost';
+    throw new Failure('timedOut', `stopped without an orderly end: ${late}; ${lost}`);
   }
 
   async #stop(): Promise<void> {
     const { node, units, holder, isns } = this.#parts;
     node.setServing(false);
+    this.#service.end();
     await Promise.all([this.#portals.close(), isns.stop()]);
     await node.stop(this.settings.drainMs);
-    await this.#changes.idle();
-    this.#endArrayWatch();
+    await this.#parts.changes.idle();
     await units.closeAll();
     try {
       await holder.close();
+    } catch (error) {
+      if (!(error instanceof BlockError)) throw error;
+      const lost = 'what hosts had not flushed may be lost';
+      throw new Failure('unexpected', `the last flush failed: ${error.message}; ${lost}`);
     } finally {
       await this.#lock.release();
     }
@@ -216,6 +177,8 @@ export class StorageServer {
 
   status(): StatusEntry {
     const { record, node } = this.#parts;
+    const { hosts } = this.#parts.hosts;
+    const partitions = partitionsOf(this.#parts);
     const findings = this.doctor().filter(({ level }) => level !== 'ok');
     return {
       role: 'target',
@@ -229,16 +192,23 @@ export class StorageServer {
       portals: this.#portals.addresses,
       ioEngine: this.#engine.kind,
       array: this.array(),
-      hosts: this.#parts.hosts.hosts.length,
-      partitions: partitionsOf(this.#parts).length,
+      hosts: hosts.length,
+      partitions: partitions.length,
       sessions: node.sessions().length,
+      openHosts: hosts.filter(({ chap }) => chap === null).map(({ name }) => name),
+      openPartitions: partitions
+        .filter((one) => isWithinReach(this.#parts, one))
+        .map(({ name }) => name),
       attention: findings.map(({ check, finding }) => `${check}: ${finding}`),
     };
   }
 
   doctor(): FindingEntry[] {
     const engineNote = this.#engine.fallbackReason;
-    return examineServer({ parts: this.#parts, settings: this.settings, engineNote });
+    const { drift } = this.#service;
+    const { configurationFile } = this;
+    const told = { engineNote, drift, configurationFile, obstacle: this.#service.obstacle };
+    return examineServer({ parts: this.#parts, settings: this.settings, ...told });
   }
 
   array(): ArrayEntry {
@@ -293,7 +263,7 @@ export class StorageServer {
   }
 
   deletePartition(name: string, options: { readonly force: boolean }): Promise<void> {
-    return this.#changes.run(() => deletePartition(this.#parts, name, options));
+    return this.#parts.changes.run(() => deletePartition(this.#parts, name, options));
   }
 
   assign(name: string, host: string, wanted: NewAssignment): Promise<PartitionEntry> {
@@ -305,34 +275,39 @@ export class StorageServer {
   }
 
   #change(name: string, change: (parts: ServerParts) => Promise<void>): Promise<PartitionEntry> {
-    return this.#changes.run(async () => {
+    return this.#parts.changes.run(async () => {
       await change(this.#parts);
       return this.partition(name);
     });
   }
 
   addHost(wanted: NewHost): Promise<HostEntry> {
-    return this.#changes.run(async () => {
+    return this.#parts.changes.run(async () => {
       await addHost(this.#parts, wanted);
       return this.host(wanted.name);
     });
   }
 
   changeHost(name: string, change: ChangedHost): Promise<HostEntry> {
-    return this.#changes.run(async () => {
+    return this.#parts.changes.run(async () => {
       await changeHost(this.#parts, name, change);
       return this.host(name);
     });
   }
 
   removeHost(name: string, options: { readonly force: boolean }): Promise<void> {
-    return this.#changes.run(() => removeHost(this.#parts, name, options));
+    return this.#parts.changes.run(() => removeHost(this.#parts, name, options));
   }
 
   async dropSession(tsih: string): Promise<void> {
-    const dropped = /^\d+$/.test(tsih) && (await this.#parts.node.dropSession(Number(tsih)));
-    if (!dropped) throw new Failure('notFound', `session ${tsih}: no such session`);
-    announce(this.#parts, 'session', tsih, `session ${tsih} dropped by the administrator`);
+    const { node } = this.#parts;
+    if (!node.sessions().some((session) => String(session.tsih) === tsih)) {
+      const advice = '"hawser session list" shows all';
+      throw new Failure('notFound', `session ${tsih}: no such session; ${advice}`);
+    }
+    const done = `session ${tsih} was dropped by the administrator`;
+    announce(this.#parts, 'session', tsih, done);
+    await waitForCommands(this.#parts, node.dropSession(Number(tsih)), done);
   }
 
   /**
@@ -340,11 +315,11 @@ export class StorageServer {
    * again.
    */
   importArray(uuid: string, { confirm }: { readonly confirm: boolean }): Promise<ArrayEntry> {
-    return this.#changes.run(async () => {
+    return this.#parts.changes.run(async () => {
       const { holder, node } = this.#parts;
       const isOurs = holder.isServed && holder.array.uuid === uuid;
       if (!isOurs || !confirm) await holder.import(uuid);
-      if (!node.serving) await this.#serve();
+      if (!node.serving) await this.#service.serve();
       if (confirm) await this.#confirmAssignments();
       announce(this.#parts, 'array', uuid, `array ${uuid} imported`);
       return this.array();
@@ -356,7 +331,7 @@ export class StorageServer {
     for (const { name, hosts } of array.partitions) {
       if (hosts.some(({ suspended }) => suspended)) await array.confirm(name);
     }
-    await publishAccess(this.#parts);
+    await publishAccess(this.#parts, 'the assignments were confirmed');
   }
 
   createShare(wanted: ShareRequest): Promise<{
@@ -365,20 +340,20 @@ export class StorageServer {
     hostIsNew: boolean;
     portals: string[];
   }> {
-    return this.#changes.run(async () => {
+    return this.#parts.changes.run(async () => {
       const { host, hostIsNew } = await createShare(this.#parts, wanted);
-      const portals = this.#portals.addresses.map(({ address, advertise }) => advertise ?? address);
+      const portals = this.#portals.reachable;
       return { partition: this.partition(wanted.name), host: this.host(host), hostIsNew, portals };
     });
   }
 
   apply(
     desired: DesiredState,
-    options: { readonly prune: boolean; readonly source: string | null },
+    { source, ...options }: Omit<ApplyOptions, 'fromService'> & { readonly source: string | null },
   ): Promise<Applied> {
-    const fromService = options.source !== null && options.source === this.configurationFile;
-    const how: ApplyOptions = { prune: options.prune, fromService };
-    return this.#changes.run(() => applyState(this.#parts, desired, how));
+    const fromService = source !== null && source === this.configurationFile;
+    const how: ApplyOptions = { ...options, fromService };
+    return this.#parts.changes.run(() => applyState(this.#parts, desired, how));
   }
 
   /** Where the service reads its configuration; null: nowhere. */

@@ -6,7 +6,6 @@ import type { Timers } from '../../base/index.ts';
 import type { TransferBuffers } from '../../block/index.ts';
 import type { DiskArray, PartitionView } from '../../partition/index.ts';
 import { LogicalUnit } from '../../scsi/index.ts';
-import { WriteThrough } from './write-through.ts';
 
 export interface UnitSetOptions {
   readonly buffers: TransferBuffers;
@@ -18,51 +17,65 @@ export interface UnitSetOptions {
 export class UnitSet {
   readonly #options: UnitSetOptions;
   readonly #units = new Map<string, LogicalUnit>();
+  /** Units of partitions that are being deleted: nobody sees them any more. */
+  readonly #leaving = new Map<string, LogicalUnit | undefined>();
 
   constructor(options: UnitSetOptions) {
     this.#options = options;
   }
 
-  /** By UUID of the partition. */
+  /** By UUID of the partition; undefined also while it is being deleted. */
   get(uuid: string): LogicalUnit | undefined {
     return this.#units.get(uuid);
   }
 
-  get all(): IterableIterator<[string, LogicalUnit]> {
-    return this.#units.entries();
+  isLeaving(uuid: string): boolean {
+    return this.#leaving.has(uuid);
   }
 
   /** Makes units for partitions that have become ready. */
   addReady(array: DiskArray): void {
     for (const partition of array.partitions) {
-      if (partition.sizeBytes > 0 && !this.#units.has(partition.uuid)) {
-        this.#units.set(partition.uuid, this.#makeUnit(array, partition));
+      const { uuid, sizeBytes } = partition;
+      if (sizeBytes > 0 && !this.#units.has(uuid) && !this.#leaving.has(uuid)) {
+        this.#units.set(uuid, this.#makeUnit(array, partition));
       }
     }
   }
 
   #makeUnit(array: DiskArray, { name, uuid, blockSizeBytes }: PartitionView): LogicalUnit {
     const { buffers, timers, writeCache } = this.#options;
-    const device = array.device(name);
     return new LogicalUnit({
-      device: writeCache ? device : new WriteThrough(device),
+      device: array.device(name),
       uuid,
       name,
       blockSizeBytes,
       buffers,
       timers,
+      writeCache,
       reservationStore: array.reservationStore(name),
     });
   }
 
-  /** Resolves when no command can reach the partition any more. */
-  async close(uuid: string): Promise<void> {
-    const unit = this.#units.get(uuid);
+  /** The partition is on its way out: nobody is shown its unit from now on. */
+  beginLeaving(uuid: string): void {
+    this.#leaving.set(uuid, this.#units.get(uuid));
     this.#units.delete(uuid);
-    await unit?.close();
+  }
+
+  /** Resolves when no command can reach it any more. */
+  async closeLeaving(uuid: string): Promise<void> {
+    await this.#leaving.get(uuid)?.close();
+  }
+
+  /** It is gone, or has to be served again after all: `addReady` makes it a new unit then. */
+  endLeaving(uuid: string): void {
+    this.#leaving.delete(uuid);
   }
 
   async closeAll(): Promise<void> {
-    await Promise.all([...this.#units.keys()].map((uuid) => this.close(uuid)));
+    const units = [...this.#units.values()];
+    this.#units.clear();
+    await Promise.all(units.map((unit) => unit.close()));
   }
 }

@@ -4,12 +4,16 @@ import { JsEngine } from './js-engine.ts';
 import { NativeEngine } from './native-engine.ts';
 import type { NativeEngineTuning } from './native-engine.ts';
 
-/** `auto`: io_uring, or threads where the kernel refuses it. The JS engine is used only where it is asked for. */
+/**
+ * `auto`: io_uring, or threads where the kernel refuses it. The JS engine is used only where it is
+ * asked for.
+ */
 export type EngineChoice = EngineKind | 'auto';
 
 /**
  * Makes the engine of a process; file devices share it.
- * @throws Failure where the addon isn't built, Error with `errno` where io_uring was asked for and is refused.
+ * @throws Failure where the addon isn't built, Error with `errno` where io_uring was asked for and
+ * is refused.
  */
 export function createEngine(choice: EngineChoice = 'auto', tuning?: NativeEngineTuning): Engine {
   if (choice === 'js') return new JsEngine();

@@ -1,6 +1,7 @@
 /**
- * What performs operations on files: io_uring or threads in the addon, or node:fs. One engine serves all file devices of a
- * process. It knows files and bytes; blocks, refusals and durability are the file device's.
+ * What performs operations on files: io_uring or threads in the addon, or node:fs. One engine
+ * serves all file devices of a process. It knows files and bytes; blocks, refusals and durability
+ * are the file device's.
  */
 import type { FileFacts } from '../native-binding.ts';
 import type { TransferMemory } from '../transfer-memory.ts';
@@ -59,10 +60,16 @@ export interface Engine {
   readonly needsSlabs: boolean;
   /** True: `dataRanges` tells holes from data. */
   readonly findsHoles: boolean;
-  /** Why this engine and not the better one, in words for a log; empty where there is nothing to say. */
+  /**
+   * Why this engine and not the better one, in words for a log; empty where there is nothing to
+   * say.
+   */
   readonly fallbackReason: string;
 
-  /** Opens, locks, asks for the facts. @throws Error with a negative `errno`; -EAGAIN and -EBUSY: held by another. */
+  /**
+   * Opens, locks, asks for the facts. @throws Error with a negative `errno`; -EAGAIN and -EBUSY:
+   * held by another.
+   */
   open(path: string, options: EngineOpenOptions): FileFacts;
   sizeBytes(fd: number): number;
   /** @throws (rejects) Error with `errno`. */
@@ -72,7 +79,10 @@ export interface Engine {
   /** The file's transfers have ended. */
   closeFile(fd: number): Promise<void>;
 
-  /** Takes the transfer; those of one turn of the event loop leave together, or in batches of a limit. */
+  /**
+   * Takes the transfer; those of one turn of the event loop leave together, or in batches of a
+   * limit.
+   */
   queue(transfer: EngineTransfer): void;
   /** Best effort: what has not begun ends with -ECANCELED. */
   cancel(transfer: EngineTransfer): void;

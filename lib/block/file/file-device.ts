@@ -1,8 +1,10 @@
 /**
- * A regular file or a block device as blocks, past the page cache where the file system can. Locked while it is open.
+ * A regular file or a block device as blocks, past the page cache where the file system can. Locked
+ * while it is open.
  *
- * A failed sync, or a failed write that had to be durable, is final: the kernel forgets the error once it has told it, and a later
- * sync would call lost data safe. So every later flush fails until the device is opened anew.
+ * A failed sync, or a failed write that had to be durable, is final: the kernel forgets the error
+ * once it has told it, and a later sync would call lost data safe. So every later flush fails until
+ * the device is opened anew.
  */
 import { errnoName } from './errno.ts';
 import { assert, Failure, roundDown, roundUp } from '../../base/index.ts';
@@ -62,7 +64,10 @@ export class FileDevice implements BlockDevice {
   #failure = '';
   #closing: Promise<void> | null = null;
 
-  /** @throws (rejects) Failure: absent, locked (names the holder), not permitted, wrong block size, no space. */
+  /**
+   * @throws (rejects) Failure: absent, locked (names the holder), not permitted, wrong block size,
+   * no space.
+   */
   static async open(options: FileDeviceOptions): Promise<FileDevice> {
     const { path, sizeBytes, sparse = false, direct = true, readOnly = false } = options;
     const engine = options.engine ?? sharedEngine();

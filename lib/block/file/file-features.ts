@@ -9,13 +9,18 @@ const MAX_TRANSFER_BYTES = 32 * MIB;
 
 export interface FileAbilities {
   readonly features: BlockFeatures;
-  /** Engine operations that unmap, the best first; the next is tried where the file system lacks one. */
+  /**
+   * Engine operations that unmap, the best first; the next is tried where the file system lacks
+   * one.
+   */
   readonly unmapOps: readonly EngineOp[];
   /** Engine operations that zero and keep the storage. */
   readonly zeroOps: readonly EngineOp[];
 }
 
-/** A number from the block layer's queue of the device that the file lies on; 0 where there is none. */
+/**
+ * A number from the block layer's queue of the device that the file lies on; 0 where there is none.
+ */
 function queueAttribute(facts: FileFacts, name: string): number {
   const device = `/sys/dev/block/${facts.deviceMajor}:${facts.deviceMinor}`;
   // a partition has its disk's queue

@@ -1,4 +1,7 @@
-/** Reads, writes, unmaps and zeroings of one file, step by step: bounce copies, fallbacks, durability. */
+/**
+ * Reads, writes, unmaps and zeroings of one file, step by step: bounce copies, fallbacks,
+ * durability.
+ */
 import { constants } from 'node:os';
 import { errnoName } from './errno.ts';
 import { MIB } from '../../base/index.ts';

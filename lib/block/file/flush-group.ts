@@ -1,4 +1,6 @@
-/** Flushes of one file: those that come while one runs share the next, and a failed one is final. */
+/**
+ * Flushes of one file: those that come while one runs share the next, and a failed one is final.
+ */
 import type { BlockRequest } from '../block-device.ts';
 import type { Era } from '../in-flight.ts';
 import { EngineOp, EngineTransfer } from './engine.ts';

@@ -1,4 +1,7 @@
-/** The twin of the native engines over node:fs, for tests, tools and machines without the addon. Takes no locks. */
+/**
+ * The twin of the native engines over node:fs, for tests, tools and machines without the addon.
+ * Takes no locks.
+ */
 import { constants as fsConstants } from 'node:fs';
 import * as fs from 'node:fs';
 import { constants as osConstants } from 'node:os';

@@ -1,4 +1,7 @@
-/** io_uring or threads of the addon: one call hands over a batch, one callback brings many completions. */
+/**
+ * io_uring or threads of the addon: one call hands over a batch, one callback brings many
+ * completions.
+ */
 import { assert } from '../../base/index.ts';
 import { nativeBinding, NativeOpenFlag } from '../native-binding.ts';
 import type { FileFacts, NativeBinding, NativeEngineHandle } from '../native-binding.ts';
@@ -11,10 +14,10 @@ const WORDS_PER_COMPLETION = 2;
 const COMPLETIONS_PER_CALLBACK_MAX = 512;
 
 /**
- * Operations queued in one turn that leave without waiting for its end: a whole queue depth in one batch comes back as
- * one batch, and the disk idles between.
+ * Operations queued in one turn that leave without waiting for its end: a whole queue depth in one
+ * batch comes back as one batch, and the disk idles between.
  */
-const BATCH_ENTRIES_DEFAULT = 16;
+const BATCH_ENTRIES_DEFAULT = 8;
 const DEPTH_DEFAULT = 512;
 const THREADS_DEFAULT = 8;
 

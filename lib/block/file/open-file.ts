@@ -11,7 +11,10 @@ import type { Engine } from './engine.ts';
 import { describeHolder } from './lock-holder.ts';
 
 const { errno: Errno } = constants;
-/** A file being made has this behind its name, so that a crash leaves no half-made disk under the name itself. */
+/**
+ * A file being made has this behind its name, so that a crash leaves no half-made disk under the
+ * name itself.
+ */
 const UNFINISHED_SUFFIX = '.unfinished';
 
 export interface OpenFileOptions {

@@ -1,6 +1,6 @@
 /**
- * Holds caller and device to the contract by assertion, so that no other layer needs to. A broken rule is a bug of ours and
- * ends the process.
+ * Holds caller and device to the contract by assertion, so that no other layer needs to. A broken
+ * rule is a bug of ours and ends the process.
  */
 import { assert } from '../../base/index.ts';
 import { BlockOp, BlockOutcome } from '../block-device.ts';

@@ -1,6 +1,7 @@
 /**
- * A volatile write cache whose power can be cut. Writes are kept back until a flush; `crash` leaves an arbitrary mixture
- * of what was not flushed on the next device, which is the medium to start anew from.
+ * A volatile write cache whose power can be cut. Writes are kept back until a flush; `crash` leaves
+ * an arbitrary mixture of what was not flushed on the next device, which is the medium to start
+ * anew from.
  */
 import { assert } from '../../base/index.ts';
 import type { Random } from '../../base/index.ts';
@@ -20,7 +21,10 @@ import { VolatileBlocks } from './volatile-blocks.ts';
 import type { BlockRun } from './volatile-blocks.ts';
 
 export interface CrashLayerOptions {
-  /** Unit that the medium writes whole or not at all; a multiple of the block size, which is the default. */
+  /**
+   * Unit that the medium writes whole or not at all; a multiple of the block size, which is the
+   * default.
+   */
   readonly atomicBytes?: number;
 }
 
@@ -87,8 +91,8 @@ export class CrashLayer extends Layer {
   }
 
   /**
-   * Cuts the power: what was not flushed is dropped, torn and reordered as `random` has it. This layer is dead
-   * afterwards; the next device holds what survived.
+   * Cuts the power: what was not flushed is dropped, torn and reordered as `random` has it. This
+   * layer is dead afterwards; the next device holds what survived.
    */
   async crash(random: Random): Promise<void> {
     this.#dead = true;

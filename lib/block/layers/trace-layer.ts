@@ -28,7 +28,10 @@ interface Slot {
   child: ChildRequest | null;
 }
 
-/** Remembers the most recent requests, for tests and for looking into a running device. Allocates nothing for each. */
+/**
+ * Remembers the most recent requests, for tests and for looking into a running device. Allocates
+ * nothing for each.
+ */
 export class TraceLayer extends Layer {
   readonly #clock: Clock;
   readonly #slots: Slot[];

@@ -1,4 +1,7 @@
-/** The blocks that a volatile write cache holds, with every version since the last flush: any of them may survive a crash. */
+/**
+ * The blocks that a volatile write cache holds, with every version since the last flush: any of
+ * them may survive a crash.
+ */
 import type { Random } from '../../base/index.ts';
 
 export interface BlockVersion {
@@ -85,8 +88,8 @@ export class VolatileBlocks {
   }
 
   /**
-   * What a crash leaves: each atomic unit as it was at some moment since the last flush, on its own. So writes are
-   * dropped, torn between units and reordered.
+   * What a crash leaves: each atomic unit as it was at some moment since the last flush, on its
+   * own. So writes are dropped, torn between units and reordered.
    */
   survivors(random: Random, atomicBytes: number): BlockRun[] {
     const blocksPerUnit = atomicBytes / this.#blockSizeBytes;

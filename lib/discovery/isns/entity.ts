@@ -1,8 +1,13 @@
-/** What a storage server registers: one network entity with its portals and the target they lead to. */
+/**
+ * What a storage server registers: one network entity with its portals and the target they lead to.
+ */
 import { isWildcardHost, plainHost } from '../portal-address.ts';
 import type { AdvertisedPortal } from '../send-targets.ts';
 
-/** RFC 4171 leaves it to the client; long enough to be no load, short enough that a dead server is forgotten. */
+/**
+ * RFC 4171 leaves it to the client; long enough to be no load, short enough that a dead server is
+ * forgotten.
+ */
 const REGISTRATION_PERIOD_SECONDS = 900;
 const V4 = /^\d{1,3}(\.\d{1,3}){3}$/;
 const V6 = /^[0-9a-fA-F:]*:[0-9a-fA-F:]*$/;

@@ -62,7 +62,10 @@ export const inquiry = {
   },
 };
 
-/** @returns the registration period, in seconds, that the answer to a registration tells, if it does. */
+/**
+ * @returns the registration period, in seconds, that the answer to a registration tells, if it
+ * does.
+ */
 export function grantedPeriod(payload: Buffer): number | undefined {
   const attributes = decodeAttributes(payload.subarray(STATUS_BYTES)) ?? [];
   const period = attributeValue(attributes, 'registrationPeriod');

@@ -99,7 +99,17 @@ const nameSources: Readonly<Record<string, readonly string[]>> = {
   'partition unassign': ['/partitions', '/hosts'],
   'host remove': ['/hosts'],
   'host update': ['/hosts'],
+  'session drop': ['/sessions'],
+  'task watch': ['/tasks'],
+  'task cancel': ['/tasks'],
 };
+
+/** What things are called: partitions and hosts, tasks, sessions. */
+interface Named {
+  readonly name?: string;
+  readonly id?: string;
+  readonly tsih?: number;
+}
 
 async function names(
   command: Command,
@@ -108,9 +118,11 @@ async function names(
 ): Promise<string[]> {
   const path = nameSources[`${command.parent?.name() ?? ''} ${command.name()}`]?.[argumentCount];
   if (path === undefined) return [];
-  const late = new Promise<{ name: string }[]>((resolve) => {
+  const late = new Promise<Named[]>((resolve) => {
     setTimeout(() => resolve([]), NAMES_MS_MAX).unref();
   });
-  const asked = client.get<{ name: string }[]>(path).catch(() => []);
-  return (await Promise.race([asked, late])).map(({ name }) => name);
+  const asked = client.get<Named[]>(path).catch(() => []);
+  return (await Promise.race([asked, late])).map(
+    ({ name, id, tsih }) => name ?? id ?? String(tsih),
+  );
 }

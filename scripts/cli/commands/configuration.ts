@@ -11,6 +11,7 @@ import { planView } from '../views.ts';
 
 interface ApplyOptions extends LongOptions {
   readonly prune?: boolean;
+  readonly force?: boolean;
   readonly yes?: boolean;
 }
 
@@ -30,6 +31,7 @@ export function addConfigurationCommands(program: Command, terminal: Terminal): 
     .command('apply <file>')
     .description('bring about the hosts, partitions and assignments of a configuration file')
     .option('--prune', 'delete hosts and partitions that are not in the file')
+    .option('--force', 'delete also what hosts are connected to')
     .option('--yes', 'do not ask before deleting');
   act(longRunning(apply), terminal, runApply);
   const exported = program
@@ -85,7 +87,8 @@ async function runApply(
     const names = deleted.map(({ kind, name }) => `${kind} ${name}`).join(', ');
     if (deleted.length > 0) await context.confirm(`Delete ${names}?`, options.yes);
   }
-  const body = { desired, prune: options.prune === true, source: config.file };
+  const choices = { prune: options.prune === true, force: options.force === true };
+  const body = { desired, ...choices, source: config.file };
   const call = { body, wait: context.waiting(options) };
   const done = await context.client.change<{ changed: boolean; lines: readonly PlanLine[] }>(
     'POST',
@@ -112,7 +115,7 @@ function configurationOf({ settings, desired }: Exported): object {
     {
       size: formatSize(partition.sizeBytes),
       ...(partition.lun !== null && { lun: partition.lun }),
-      blockSize: partition.blockSizeBytes,
+      ...(partition.blockSizeBytes !== null && { blockSize: partition.blockSizeBytes }),
       ...(partition.shared && { shared: 'cluster' }),
       hosts: partition.hosts,
     },

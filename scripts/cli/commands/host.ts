@@ -3,13 +3,13 @@ import type { Command } from 'commander';
 import type { HostEntry, SessionEntry } from '../../../lib/admin/index.ts';
 import { Failure } from '../../../lib/base/index.ts';
 import { part } from '../arguments.ts';
-import type { CommandContext, Terminal } from '../context.ts';
-import { act, destructive } from '../register.ts';
+import type { CommandContext, LongOptions, Terminal } from '../context.ts';
+import { act, destructive, longRunning } from '../register.ts';
 import { generateSecret, givenSecret } from '../secret-source.ts';
 import type { SecretOptions } from '../secret-source.ts';
 import { hostView, sessionView } from '../views.ts';
 
-interface CredentialOptions extends SecretOptions {
+interface CredentialOptions extends SecretOptions, LongOptions {
   readonly chap: boolean;
   readonly user?: string;
   readonly mutualUser?: string;
@@ -31,15 +31,15 @@ export function addHostCommands(program: Command, terminal: Terminal): void {
     .command('add <name>')
     .description('let a host log in; makes a CHAP secret unless one is given or --no-chap')
     .requiredOption('--iqn <iqn>', "the host's initiator name");
-  act(credentialOptions(add), terminal, addHost);
+  act(longRunning(credentialOptions(add)), terminal, addHost);
   const update = host
     .command('update <name>')
     .description('change initiator name or credentials of a host')
     .option('--iqn <iqn>', "the host's initiator name")
     .option('--new-secret', 'make a new CHAP secret');
-  act(credentialOptions(update), terminal, updateHost);
+  act(longRunning(credentialOptions(update)), terminal, updateHost);
   const remove = host.command('remove <name>').alias('rm').description('forget a host');
-  act(destructive(remove), terminal, removeHost);
+  act(longRunning(destructive(remove)), terminal, removeHost);
 }
 
 const credentialOptions = (command: Command): Command =>
@@ -61,8 +61,9 @@ async function addHost(context: CommandContext, options: AddOptions, name?: stri
     chap: secret === undefined ? null : { user, secret },
     mutual: await mutualCredentials(context, options),
   };
-  const added = await context.client.change<HostEntry>('POST', '/hosts', { body });
-  context.rows([added!], hostView);
+  const call = { body, wait: context.waiting(options) };
+  const added = await context.client.change<HostEntry>('POST', '/hosts', call);
+  if (added !== undefined) context.rows([added], hostView);
   if (given === undefined && secret !== undefined) tellSecret(context, user, secret);
 }
 
@@ -105,14 +106,15 @@ async function updateHost(
     ...(options.chap && secret !== undefined && { chap: { user, secret } }),
     ...(mutual !== null && { mutual }),
   };
-  const changed = await context.client.change<HostEntry>('PATCH', path, { body });
-  context.rows([changed!], hostView);
+  const call = { body, wait: context.waiting(options) };
+  const changed = await context.client.change<HostEntry>('PATCH', path, call);
+  if (changed !== undefined) context.rows([changed], hostView);
   if (made !== undefined) tellSecret(context, user, made);
 }
 
 async function removeHost(
   context: CommandContext,
-  options: { force?: boolean; yes?: boolean },
+  options: LongOptions & { force?: boolean; yes?: boolean },
   name?: string,
 ): Promise<void> {
   const path = `/hosts/${part(name!)}`;
@@ -125,8 +127,10 @@ async function removeHost(
     throw new Failure('inUse', `host ${name!} ${uses}; unassign and detach first, or add --force`);
   }
   await context.confirm(`Remove host ${name!}?${uses === '' ? '' : ` It ${uses}.`}`, options.yes);
-  await context.client.change('DELETE', path + (options.force === true ? '?force=true' : ''));
-  context.say(`host ${name!} removed`);
+  const query = options.force === true ? '?force=true' : '';
+  const wait = context.waiting(options);
+  const done = await context.client.change('DELETE', path + query, { wait });
+  if (done !== undefined) context.say(`host ${name!} removed`);
 }
 
 export function addSessionCommands(program: Command, terminal: Terminal): void {
@@ -139,8 +143,9 @@ export function addSessionCommands(program: Command, terminal: Terminal): void {
   const drop = session
     .command('drop <tsih>')
     .description('end a session; its host may log in again');
-  act(drop, terminal, async (context, _options, tsih) => {
-    await context.client.change('DELETE', `/sessions/${part(tsih!)}`);
-    context.say(`session ${tsih!} dropped`);
+  act(longRunning(drop), terminal, async (context, options: LongOptions, tsih) => {
+    const wait = context.waiting(options);
+    const done = await context.client.change('DELETE', `/sessions/${part(tsih!)}`, { wait });
+    if (done !== undefined) context.say(`session ${tsih!} dropped`);
   });
 }

@@ -17,7 +17,6 @@ const laterVerbs: Readonly<Record<string, string>> = {
   volume: CONTROLLER,
   unit: CONTROLLER,
   map: CONTROLLER,
-  task: CONTROLLER,
 };
 
 export function addLaterVerbs(program: Command, version: string): void {

@@ -11,7 +11,7 @@ import { partitionView } from '../views.ts';
 interface CreateOptions extends LongOptions {
   readonly size: string;
   readonly lun?: string;
-  readonly blockSize: string;
+  readonly blockSize?: string;
   readonly host?: string[];
   readonly cluster?: boolean;
   readonly force?: boolean;
@@ -51,7 +51,7 @@ function addCreate(partition: Command, terminal: Terminal): void {
     .description('make a partition; nobody sees it until it is assigned')
     .requiredOption('--size <size>', 'capacity, like 10GiB')
     .option('--lun <number>', 'LUN number; default: the lowest free one')
-    .option('--block-size <size>', '512 or 4KiB', '512')
+    .option('--block-size <size>', '512 or 4KiB; default: 512, or what the disks demand')
     .option('--host <host[:rights]>', 'assign it: web1, web1:ro, *:ro; may be repeated', collect)
     .option('--cluster', 'several hosts may write: their file system knows how to share a disk')
     .option('--force', 'end sessions that still know the LUN number as another partition');
@@ -64,14 +64,15 @@ function addCreate(partition: Command, terminal: Terminal): void {
 }
 
 function newPartition(name: string, options: CreateOptions): object {
-  if (!BLOCK_SIZES.includes(options.blockSize)) {
-    throw new Failure('usage', `--block-size ${options.blockSize}: expected 512 or 4KiB`);
+  const { blockSize } = options;
+  if (blockSize !== undefined && !BLOCK_SIZES.includes(blockSize)) {
+    throw new Failure('usage', `--block-size ${blockSize}: expected 512 or 4KiB`);
   }
   return {
     name,
     sizeBytes: sizeArgument('--size', options.size),
     ...(options.lun !== undefined && { lun: wholeArgument('--lun', options.lun, 0, LUN_MAX) }),
-    blockSizeBytes: options.blockSize.startsWith('512') ? 512 : 4096,
+    ...(blockSize !== undefined && { blockSizeBytes: blockSize.startsWith('512') ? 512 : 4096 }),
     ...(options.cluster === true && { shared: 'cluster' }),
     ...(options.host !== undefined && { hosts: Object.fromEntries(options.host.map(hostRights)) }),
     ...(options.force === true && { force: true }),
@@ -124,12 +125,12 @@ function addAssign(partition: Command, terminal: Terminal): void {
     .description('let a host see a partition: rw (default) or ro; "*" is any host')
     .option('--ro', 'read only')
     .option('--cluster', 'several hosts may write: their file system knows how to share a disk');
-  act(assign, terminal, (context, options: AssignOptions, ...args) =>
+  act(longRunning(assign), terminal, (context, options: AssignOptions, ...args) =>
     assignPartition(context, options, args as [string, string, string?]),
   );
 }
 
-interface AssignOptions {
+interface AssignOptions extends LongOptions {
   readonly ro?: boolean;
   readonly cluster?: boolean;
 }
@@ -144,17 +145,20 @@ async function assignPartition(
     ...(options.cluster === true && { shared: 'cluster' }),
   };
   const path = `/partitions/${part(name)}/hosts/${part(host)}`;
-  const assigned = await context.client.change<PartitionEntry>('PUT', path, { body });
-  context.rows([assigned!], partitionView);
+  const call = { body, wait: context.waiting(options) };
+  const assigned = await context.client.change<PartitionEntry>('PUT', path, call);
+  if (assigned !== undefined) context.rows([assigned], partitionView);
 }
 
 function addUnassign(partition: Command, terminal: Terminal): void {
   const unassign = partition
     .command('unassign <name> <host>')
     .description('take a partition from a host; returns when its commands have ended');
-  act(unassign, terminal, async (context, _options, name, host) => {
+  act(longRunning(unassign), terminal, async (context, options: LongOptions, name, host) => {
     const path = `/partitions/${part(name!)}/hosts/${part(host!)}`;
-    context.rows([(await context.client.change<PartitionEntry>('DELETE', path))!], partitionView);
+    const wait = context.waiting(options);
+    const left = await context.client.change<PartitionEntry>('DELETE', path, { wait });
+    if (left !== undefined) context.rows([left], partitionView);
   });
 }
 
@@ -176,6 +180,6 @@ async function deletePartition(
   await context.confirm(`Delete partition ${name} and all its data?${note}`, options.yes);
   const query = options.force === true ? '?force=true' : '';
   const wait = context.waiting(options);
-  await context.client.change('DELETE', path + query, { wait });
-  context.say(`partition ${name} deleted`);
+  const done = await context.client.change('DELETE', path + query, { wait });
+  if (done !== undefined) context.say(`partition ${name} deleted`);
 }

@@ -48,8 +48,8 @@ function statusText(status: StatusEntry, wide: boolean): string {
     ['state', status.serving ? 'serving' : 'not serving'],
     ['portals', portals.join(', ')],
     ['array', `${array.state}, ${array.layout}, ${array.members.length} disk(s), ${used}`],
-    ['hosts', String(status.hosts)],
-    ['partitions', String(status.partitions)],
+    ['hosts', countText(status.hosts, status.openHosts)],
+    ['partitions', countText(status.partitions, status.openPartitions)],
     ['sessions', String(status.sessions)],
     ['since', status.startedAt],
   ];
@@ -64,6 +64,9 @@ function statusText(status: StatusEntry, wide: boolean): string {
   }
   return lines.map(([key, text]) => `${key.padEnd(11)} ${printable(text)}\n`).join('');
 }
+
+const countText = (count: number, open: readonly string[]): string =>
+  open.length === 0 ? String(count) : `${count}, open: ${open.join(', ')}`;
 
 async function runDoctor(context: CommandContext): Promise<void> {
   let findings: readonly FindingEntry[] = [];

@@ -15,6 +15,13 @@ const web1 = {
 const web2 = { name: 'web2', iqn: 'iqn.1993-08.org.debian:01:web2', chap: null };
 const data1 = { name: 'data1', sizeBytes: 8 * MIB };
 
+interface Operation {
+  readonly operationId: string;
+  readonly parameters?: readonly { readonly in: string; readonly name: string }[];
+  readonly responses: Readonly<Record<string, object>>;
+}
+type Methods = Readonly<Record<string, Operation>>;
+
 describe('admin API', () => {
   let service: MemoryServer;
 
@@ -156,14 +163,56 @@ describe('admin API', () => {
     expect((await service.call('GET', H)).body).to.deep.equal([]);
   });
 
+  const refused: [string, object, number][] = [
+    ['is larger than the space', { name: 'large', lun: 5, sizeBytes: 10 * GIB }, 409],
+    ['has no secret', {}, 409],
+  ];
+  for (const [what, change, status] of refused) {
+    it(`changes nothing where one wish ${what}`, async () => {
+      const isPartition = 'name' in change;
+      const nobody = { name: 'nobody', iqn: 'iqn.2026-11.x:n', chap: { user: 'n' } };
+      const wanted = {
+        hosts: isPartition ? desired.hosts : [...desired.hosts, nobody],
+        partitions: isPartition
+          ? [...desired.partitions, { ...desired.partitions[0]!, ...change }]
+          : desired.partitions,
+      };
+      expect(await service.call('POST', '/api/v1/apply', { desired: wanted })).to.include({
+        status,
+      });
+      expect((await service.call('GET', H)).body).to.deep.equal([]);
+      expect((await service.call('GET', P)).body).to.deep.equal([]);
+    });
+  }
+
   it('names how far it came where a step fails', async () => {
-    const large = { ...desired.partitions[0]!, name: 'large', lun: 5, sizeBytes: 10 * GIB };
-    const wanted = { hosts: desired.hosts, partitions: [...desired.partitions, large] };
+    // not in whole blocks: the array refuses it when its turn comes
+    const broken = { ...desired.partitions[0]!, name: 'odd', lun: 5, sizeBytes: MIB + 1 };
+    const wanted = { hosts: desired.hosts, partitions: [...desired.partitions, broken] };
     const { body } = await service.call('POST', '/api/v1/apply', { desired: wanted });
     expect(body).to.include({ code: 'partlyDone' });
     expect((body as { detail: string }).detail).to.match(
-      /^2 of 5 changes made; create partition large/,
+      /^2 of 5 changes made; create partition odd/,
     );
+  });
+
+  it('takes a wish that leaves out what has a default', async () => {
+    const short = {
+      hosts: [{ name: 'web2', iqn: web2.iqn, chap: null }],
+      partitions: [{ name: 'data1', sizeBytes: 8 * MIB }],
+    };
+    expect((await service.call('POST', '/api/v1/apply', { desired: short })).body).to.include({
+      changed: true,
+    });
+    const again = await service.call('POST', '/api/v1/apply', { desired: short });
+    expect(again.body).to.deep.equal({ changed: false, lines: [] });
+  });
+
+  it('shows a host without CHAP as open, also where it has no partition yet', async () => {
+    await service.call('POST', H, web2);
+    const { body } = await service.call('GET', '/api/v1/status');
+    expect((body as { openHosts: string[] }).openHosts).to.deep.equal(['web2']);
+    expect((body as { attention: string[] }).attention.join()).to.contain('host web2 is open');
   });
 
   const refusals: [string, string, string, unknown, number, string][] = [
@@ -192,6 +241,12 @@ describe('admin API', () => {
       expect((await service.call('GET', P)).body).to.deep.equal([]);
     });
   }
+
+  it('does not repeat a body that is no JSON', async () => {
+    const answer = await service.send('POST', H, '{"secret": sixteen-bytes-ok}');
+    expect(answer).to.include({ status: 400 });
+    expect(JSON.stringify(answer.body)).to.not.contain('sixteen');
+  });
 
   it('refuses a change that does not say it is JSON', async () => {
     const form = { 'content-type': 'application/x-www-form-urlencoded' };
@@ -227,7 +282,7 @@ describe('admin API', () => {
 
   it('describes every route in its document', async () => {
     const { body } = await service.call('GET', '/api/v1/openapi.json');
-    const { openapi, paths } = body as { openapi: string; paths: Record<string, object> };
+    const { openapi, paths } = body as { openapi: string; paths: Record<string, Methods> };
     expect(openapi).to.match(/^3\.1/);
     expect(Object.keys(paths)).to.include.members([
       '/api/v1/partitions',
@@ -235,8 +290,32 @@ describe('admin API', () => {
       '/api/v1/hosts/{name}',
       '/api/v1/apply',
       '/api/v1/events',
+      '/api/v1/tasks/{id}',
+      '/metrics',
+      '/healthz',
+      '/readyz',
     ]);
     expect(JSON.stringify(body)).to.contain('writeOnly');
+  });
+
+  it('names each operation once, its parameters, its answer and its refusals', async () => {
+    const { body } = await service.call('GET', '/api/v1/openapi.json');
+    const { paths } = body as { paths: Record<string, Methods> };
+    const ids: string[] = [];
+    for (const [path, methods] of Object.entries(paths)) {
+      if (!path.startsWith('/api/v1') || path.endsWith('/events')) continue;
+      for (const [method, operation] of Object.entries(methods)) {
+        const where = `${method} ${path}`;
+        ids.push(operation.operationId);
+        expect(Object.keys(operation.responses), where).to.include('default');
+        const named = (operation.parameters ?? []).filter((one) => one.in === 'path');
+        expect(named, where).to.have.length(path.split('{').length - 1);
+        expect(operation.responses['202'] !== undefined, where).to.equal(
+          (operation.parameters ?? []).some((one) => one.name === 'prefer'),
+        );
+      }
+    }
+    expect(new Set(ids).size).to.equal(ids.length);
   });
 
   it('tells Prometheus what it counts', async () => {

@@ -83,17 +83,27 @@ export class MemoryServer {
     return new MemoryServer(server, directory, app);
   }
 
-  async call(
+  call(
     method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     path: string,
     body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> {
+    return this.send(method, path, body === undefined ? undefined : JSON.stringify(body), headers);
+  }
+
+  /** The body as it is. */
+  async send(
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    path: string,
+    payload?: string,
     headers: Record<string, string> = {},
   ): Promise<Answer> {
     const response = await this.#app.inject({
       method,
       url: path.startsWith('/api') || !path.startsWith('/v1') ? path : `/api${path}`,
       headers: { ...(method !== 'GET' && { 'content-type': 'application/json' }), ...headers },
-      ...(body !== undefined && { payload: JSON.stringify(body) }),
+      ...(payload !== undefined && { payload }),
     });
     const isJson = /json/.test(String(response.headers['content-type']));
     return {

@@ -31,7 +31,11 @@ const current = (
   partitions: readonly DesiredPartition[],
 ): CurrentState => ({
   hosts: hosts as StoredHost[],
-  partitions: partitions.map((one, index) => ({ ...one, lun: one.lun ?? index })),
+  partitions: partitions.map((one, index) => ({
+    ...one,
+    lun: one.lun ?? index,
+    blockSizeBytes: one.blockSizeBytes ?? 512,
+  })),
 });
 
 const stepsOf = (

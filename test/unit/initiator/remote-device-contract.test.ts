@@ -1,4 +1,7 @@
-/** The contract of every BlockDevice, over the wire: a memory device served by our target and opened by our initiator. */
+/**
+ * The contract of every BlockDevice, over the wire: a memory device served by our target and opened
+ * by our initiator.
+ */
 import { MIB } from '../../../lib/base/index.ts';
 import { MemoryDevice } from '../../../lib/block/index.ts';
 import { Initiator } from '../../../lib/transport/initiator.ts';

@@ -47,7 +47,9 @@ function split({ header, data }: Pdu, pieceBytes: number): Pdu[] {
   return pieces;
 }
 
-/** Runs both ends; the buffers handed over are overwritten afterwards, as those of a receiver are. */
+/**
+ * Runs both ends; the buffers handed over are overwritten afterwards, as those of a receiver are.
+ */
 function run(initiator: LoginRequester, target: LoginResponder, pieceBytes = Infinity): Ending {
   let rounds = 0;
   let ending: Ending = { target: undefined, initiator: undefined, rounds };

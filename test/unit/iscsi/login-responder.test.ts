@@ -1,4 +1,7 @@
-/** What a target makes of initiators that do it differently, or wrongly. Rules are those of RFC 7143 §6.3 and §11.12. */
+/**
+ * What a target makes of initiators that do it differently, or wrongly. Rules are those of RFC 7143
+ * §6.3 and §11.12.
+ */
 import { expect } from 'chai';
 import { LoginStatus, loginRequest } from '../../../lib/iscsi/index.ts';
 import type {

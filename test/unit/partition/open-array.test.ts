@@ -128,7 +128,7 @@ describe('Opening an array', () => {
     const { uuid } = await openOn(members);
     const { kind, message } = await refusal(openOn(disks(2), { arrayUuid: uuid }));
     expect(kind).to.equal('inUse');
-    expect(message).to.contain(`array ${uuid} is not here: nothing of it is on m0, m1`);
+    expect(message).to.contain(`array ${uuid}: nothing of it is on m0, m1`);
     expect((await openOn(members, { arrayUuid: uuid })).uuid).to.equal(uuid);
   });
 

@@ -131,7 +131,10 @@ describe('A disk that refuses a write', () => {
 });
 
 describe('A refused change', () => {
-  /** Every operation of a change fails in turn on the second disk; then the power goes with nothing flushed lost. */
+  /**
+   * Every operation of a change fails in turn on the second disk; then the power goes with nothing
+   * flushed lost.
+   */
   it('never comes back after a restart, whichever operation failed', async () => {
     for (let failing = 1; failing <= 3; failing++) {
       for (const survival of ['none', 'all', 'sectors'] as const) {

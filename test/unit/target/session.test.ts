@@ -75,7 +75,8 @@ describe('A session at the target', () => {
   });
 
   it('asks a silent peer whether it lives and drops it when no answer comes', async () => {
-    const { world, client } = await loggedIn();
+    const limits = { nopIntervalMs: 15_000, nopTimeoutMs: 15_000 };
+    const { world, client } = await loggedIn({ limits });
     world.timers.advance(16_000);
     const [ping] = await client.received();
     expect(ping!.opcode).to.equal(Opcode.nopIn);

@@ -81,13 +81,13 @@ describe('ABORT TASK', () => {
 
   it('drops a command that it named before it came', async () => {
     const client = await connected(new TargetWorld());
-    const cmdSn = client.cmdSn;
+    const cmdSn = client.cmdSn++;
     manage(client, TaskManagementFunction.abortTask, 4711, cmdSn);
     expect(responseOf(await client.received())).to.equal(
       TaskManagementResponseCode.functionComplete,
     );
     const cdb = Buffer.alloc(16);
-    client.send(scsiCommand, { initiatorTaskTag: 4711, cmdSn: client.cmdSn++, cdb });
+    client.send(scsiCommand, { initiatorTaskTag: 4711, cmdSn, cdb });
     expect(await client.received(), 'the aborted command').to.deep.equal([]);
     client.send(scsiCommand, { initiatorTaskTag: 4712, cmdSn: client.cmdSn++, cdb });
     expect(await client.received(), 'the one after it').to.have.length(1);
