@@ -7,19 +7,32 @@ const outsideWorld = [
   { name: 'setInterval', message: 'Take timers from lib/transport.' },
   { name: 'setImmediate', message: 'Take timers from lib/transport.' },
 ];
-const impureModules = ['node:net', 'node:tls', 'node:fs', 'node:fs/promises', 'node:http', 'node:dgram', 'node:child_process'];
+const impureModules = [
+  'node:net',
+  'node:tls',
+  'node:fs',
+  'node:fs/promises',
+  'node:http',
+  'node:dgram',
+  'node:child_process',
+];
 
 export default tseslint.config(
   { ignores: ['dist/', 'build/', 'node_modules/', 'var/'] },
   {
     files: ['lib/**/*.ts', 'scripts/**/*.ts', 'config/**/*.ts', 'test/**/*.ts'],
     extends: [tseslint.configs.recommended],
-    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
+    },
     rules: {
       '@typescript-eslint/no-floating-promises': 'error',
       '@typescript-eslint/no-misused-promises': 'error',
       '@typescript-eslint/only-throw-error': 'error',
-      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
       'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true } }],
@@ -28,10 +41,23 @@ export default tseslint.config(
   },
   {
     files: ['lib/**/*.ts'],
-    ignores: ['lib/transport/**', 'lib/admin/**', 'lib/block/file/**', 'lib/block/native-binding.ts'],
+    ignores: [
+      'lib/transport/**',
+      'lib/admin/**',
+      'lib/block/file/**',
+      'lib/block/native-binding.ts',
+    ],
     rules: {
       'no-restricted-globals': ['error', ...outsideWorld],
-      'no-restricted-imports': ['error', { paths: impureModules.map((name) => ({ name, message: 'Only lib/transport and lib/admin meet the outside world.' })) }],
+      'no-restricted-imports': [
+        'error',
+        {
+          paths: impureModules.map((name) => ({
+            name,
+            message: 'Only lib/transport and lib/admin meet the outside world.',
+          })),
+        },
+      ],
       'no-restricted-properties': [
         'error',
         { object: 'Math', property: 'random', message: 'Take a Random.' },

@@ -187,5 +187,9 @@ function feedWatchdog(env: ServeOptions['env']): () => void {
 /** For systemd's Type=notify; nothing where nobody listens. */
 function notify(socket: string | undefined, message: string): void {
   if (socket === undefined || socket === '') return;
-  nativeBindingIfBuilt()?.notify(socket, message);
+  try {
+    nativeBindingIfBuilt()?.notify(socket, message);
+  } catch {
+    // a service manager that has gone must not take the disks with it
+  }
 }

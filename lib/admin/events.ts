@@ -22,7 +22,9 @@ export class EventLog {
   readonly #listeners = new Set<(event: AdminEvent) => void>();
   #nextId: number;
 
-  /** @param firstId above every id of an earlier life, so that a watcher can resume over a restart. */
+  /**
+   * @param firstId above every id of an earlier life, so that a watcher can resume over a restart.
+   */
   constructor(wallMs: () => number, firstId = 1) {
     this.#wallMs = wallMs;
     this.#nextId = firstId;

@@ -1,4 +1,7 @@
-/** Finds free units of the array for partitions. Free is whatever no extent covers: nothing to keep in step. */
+/**
+ * Finds free units of the array for partitions. Free is whatever no extent covers: nothing to keep
+ * in step.
+ */
 import { EXTENTS_PER_PARTITION_MAX } from './limits.ts';
 import type { Extent, PartitionRecord } from './catalogue.ts';
 
@@ -28,8 +31,8 @@ export const unitsOf = (ranges: readonly FreeRange[]): number =>
   ranges.reduce((sum, { unitCount }) => sum + unitCount, 0);
 
 /**
- * Units to add to a partition: right behind its last extent if they are free there, else the first range that holds them in
- * one piece, else the largest ranges, so that extents stay few.
+ * Units to add to a partition: right behind its last extent if they are free there, else the first
+ * range that holds them in one piece, else the largest ranges, so that extents stay few.
  * @returns undefined where there is no room, or it would take too many extents.
  */
 export function allocate(

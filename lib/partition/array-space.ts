@@ -1,12 +1,15 @@
 /**
- * The array's address space laid over its members: bytes 0 up to `sizeBytes`, gap-free. Extents of partitions are cut from
- * it; the layouts differ only here.
+ * The array's address space laid over its members: bytes 0 up to `sizeBytes`, gap-free. Extents of
+ * partitions are cut from it; the layouts differ only here.
  */
 import { assert, roundDown } from '../base/index.ts';
 import { DATA_OFFSET_BYTES, dataBytes } from './geometry.ts';
 import { EXTENT_UNIT_BYTES } from './limits.ts';
 
-/** A place on one member and how far it goes on in one piece; reused by the caller, so that lookups allocate nothing. */
+/**
+ * A place on one member and how far it goes on in one piece; reused by the caller, so that lookups
+ * allocate nothing.
+ */
 export class Run {
   member = 0;
   offsetBytes = 0;
@@ -18,10 +21,13 @@ export interface ArraySpace {
   readonly memberCount: number;
   /** Transfer that keeps all members busy; 0: no preference. */
   readonly optimalBytes: number;
-  /** Sets `run` to the place of an array offset; its length may reach beyond the end of an extent. */
+  /**
+   * Sets `run` to the place of an array offset; its length may reach beyond the end of an extent.
+   */
   locate(offsetBytes: number, run: Run): void;
   /**
-   * Sets `run` to what of `[startBytes, endBytes)` lies on `member`, always one piece; length 0 where nothing does.
+   * Sets `run` to what of `[startBytes, endBytes)` lies on `member`, always one piece; length 0
+   * where nothing does.
    */
   share(member: number, startBytes: number, endBytes: number, run: Run): void;
 }

@@ -1,6 +1,7 @@
 /**
- * Decides from what is on the disks whether they make an array, and which. Pure: reads nothing, writes nothing. An
- * array is whole or it is refused, with each disk that is missing or wrong by name.
+ * Decides from what is on the disks whether they make an array, and which. Pure: reads nothing,
+ * writes nothing. An array is whole or it is refused, with each disk that is missing or wrong by
+ * name.
  */
 import { Failure } from '../base/index.ts';
 import type { Catalogue, Layout, MemberRecord } from './catalogue.ts';
@@ -13,7 +14,10 @@ export interface ArrayShape {
   /** undefined: whatever the array has. */
   readonly chunkBytes?: number | undefined;
   readonly serverId: string;
-  /** The array that is meant, where disks of several might be present; without it a new one may be made. */
+  /**
+   * The array that is meant, where disks of several might be present; without it a new one may be
+   * made.
+   */
   readonly arrayUuid?: string | undefined;
 }
 
@@ -35,8 +39,9 @@ export type Assembly =
     };
 
 /**
- * @throws Failure `inUse` for missing and swapped disks, `notAllowed` for foreign content, `conflict` for disks of several
- * arrays or copies that contradict each other, `usage` where the array is not what the configuration says.
+ * @throws Failure `inUse` for missing and swapped disks, `notAllowed` for foreign content,
+ * `conflict` for disks of several arrays or copies that contradict each other, `usage` where the
+ * array is not what the configuration says.
  */
 export function assemble(examined: readonly ExaminedDisk[], shape: ArrayShape): Assembly {
   const disks = examined.map(givenUp);
@@ -98,7 +103,10 @@ function refuseForeign(disks: readonly ExaminedDisk[]): readonly ExaminedDisk[] 
   throw new Failure('notAllowed', `${refused.join('; ')}: left untouched; ${advice}`);
 }
 
-/** Whoever names an array wants that one: an empty one in its place would be taken for a loss of everything. */
+/**
+ * Whoever names an array wants that one: an empty one in its place would be taken for a loss of
+ * everything.
+ */
 function refuseNew(
   disks: readonly ExaminedDisk[],
   { arrayUuid }: ArrayShape,
@@ -152,7 +160,9 @@ function refuseDamaged(own: readonly MemberDisk[], newest: CatalogueCopy | undef
   throw new Failure('unexpected', `no readable catalogue on ${paths}: ${advice}`);
 }
 
-/** @throws Failure `inUse` that lists each member that is missing and what was found in its place. */
+/**
+ * @throws Failure `inUse` that lists each member that is missing and what was found in its place.
+ */
 function membersOf(catalogue: Catalogue, disks: readonly ExaminedDisk[]): MemberDisk[] {
   const { arrayUuid } = catalogue;
   const find = ({ uuid }: MemberRecord): MemberDisk | undefined =>

@@ -33,7 +33,10 @@ export const setSharing = (name: string, sharing: Sharing): CatalogueChange =>
     record.sharing === sharing ? record : { ...record, sharing },
   );
 
-/** The operator's word for assignments that came with an imported array; all of the partition without a host. */
+/**
+ * The operator's word for assignments that came with an imported array; all of the partition
+ * without a host.
+ */
 export const confirmAssignments = (name: string, host?: string): CatalogueChange =>
   changeAssignments(name, (record) => {
     const chosen = host === undefined ? record.assignments : [assignmentOf(record, host)];

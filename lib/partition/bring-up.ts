@@ -1,4 +1,7 @@
-/** From what was found on the disks to a set of members that agree, in an order in which a crash harms nothing. */
+/**
+ * From what was found on the disks to a set of members that agree, in an order in which a crash
+ * harms nothing.
+ */
 import { assert, Failure } from '../base/index.ts';
 import type { Clock, Random } from '../base/index.ts';
 import { BlockError } from '../block/index.ts';
@@ -22,8 +25,8 @@ export interface BringUp {
 }
 
 /**
- * Makes a new array of blank disks. Labels come first and the finished state last: until that is durable everywhere, the
- * next opening starts over.
+ * Makes a new array of blank disks. Labels come first and the finished state last: until that is
+ * durable everywhere, the next opening starts over.
  */
 export async function formArray(
   disks: readonly ExaminedDisk[],
@@ -61,7 +64,10 @@ export function existingStore(
   return new CatalogueStore({ members: [...members, ...joiners], catalogue, generation });
 }
 
-/** Brings members that are behind to the present state, takes in those that join. @throws Failure naming the disk. */
+/**
+ * Brings members that are behind to the present state, takes in those that join. @throws Failure
+ * naming the disk.
+ */
 export async function agree(store: CatalogueStore): Promise<void> {
   const { members: known } = store.catalogue;
   const present = store.members.slice(0, known.length);
@@ -115,8 +121,9 @@ function existingMember({ disk, finding }: MemberDisk, newest: number): Member {
 }
 
 /**
- * Clears both ends, then says whose the disk is. The first block keeps what it says until the new label takes its place in
- * one piece: a crash leaves the disk as foreign, or as unfinished, as it was.
+ * Clears both ends, then says whose the disk is. The first block keeps what it says until the new
+ * label takes its place in one piece: a crash leaves the disk as foreign, or as unfinished, as it
+ * was.
  */
 async function prepareDisks(members: readonly Member[]): Promise<void> {
   await each(members, async (member) => {

@@ -1,6 +1,7 @@
 /**
- * The body of a catalogue copy: JSON with fixed key order, so that equal catalogues are equal bytes. A body that passed its
- * checksum and still breaks a rule was written by something else; it is refused with the place, never skipped.
+ * The body of a catalogue copy: JSON with fixed key order, so that equal catalogues are equal
+ * bytes. A body that passed its checksum and still breaks a rule was written by something else; it
+ * is refused with the place, never skipped.
  */
 import { Failure } from '../base/index.ts';
 import type { Assignment, Catalogue, Extent, MemberRecord, PartitionRecord } from './catalogue.ts';

@@ -1,6 +1,6 @@
 /**
- * A catalogue copy on disk: a checked header in the first sector of its slot, the body behind it. A copy counts only when
- * both checksums hold and it belongs to the array that the label names.
+ * A catalogue copy on disk: a checked header in the first sector of its slot, the body behind it. A
+ * copy counts only when both checksums hold and it belongs to the array that the label names.
  */
 import { assert, Failure, roundUp } from '../base/index.ts';
 import { bytes, crc32c, decode, encode, layout, safeU64, u32 } from '../wire/index.ts';

@@ -1,6 +1,7 @@
 /**
- * The array's catalogue in memory and on its members, always the same. Changes that come together leave together; one
- * write is under way at a time; a change is done when every member holds it durably, and otherwise was never made.
+ * The array's catalogue in memory and on its members, always the same. Changes that come together
+ * leave together; one write is under way at a time; a change is done when every member holds it
+ * durably, and otherwise was never made.
  */
 import { assert, Failure } from '../base/index.ts';
 import { BlockError, BlockOutcome } from '../block/index.ts';
@@ -10,7 +11,10 @@ import { REGION_SIDES } from './geometry.ts';
 import { PENDING_CHANGES_MAX } from './limits.ts';
 import type { Member } from './member.ts';
 
-/** Pure: the next catalogue, or the same where there is nothing to do. Refuses by throwing a Failure. */
+/**
+ * Pure: the next catalogue, or the same where there is nothing to do. Refuses by throwing a
+ * Failure.
+ */
 export type CatalogueChange = (catalogue: Catalogue) => Catalogue;
 
 interface PendingChange {
@@ -54,7 +58,8 @@ export class CatalogueStore {
 
   /**
    * @returns the catalogue in which the change is durable.
-   * @throws Failure: the change's own, or `unexpected` where a disk did not take it, and then it was not made.
+   * @throws Failure: the change's own, or `unexpected` where a disk did not take it, and then it
+   * was not made.
    */
   change(apply: CatalogueChange): Promise<Catalogue> {
     if (this.#queue.length >= PENDING_CHANGES_MAX) {
@@ -73,8 +78,9 @@ export class CatalogueStore {
   }
 
   /**
-   * Brings labels and copies of every member to the present state and makes sure that this state is durable: what was
-   * read may so far be in a cache only, and must not vanish after it has been served.
+   * Brings labels and copies of every member to the present state and makes sure that this state is
+   * durable: what was read may so far be in a cache only, and must not vanish after it has been
+   * served.
    * @throws Failure `unexpected` naming the disk.
    */
   async repair(): Promise<void> {
@@ -157,8 +163,9 @@ export class CatalogueStore {
   }
 
   /**
-   * A refused change may stand on some member already. The old state goes out again under a higher generation, over
-   * the refused copy: once one member holds it, no restart can bring the refused change back.
+   * A refused change may stand on some member already. The old state goes out again under a higher
+   * generation, over the refused copy: once one member holds it, no restart can bring the refused
+   * change back.
    */
   async #rollBack(refusal: string): Promise<void> {
     const copy = encodeCopy(this.#catalogue, ++this.#generation);

@@ -1,6 +1,7 @@
 /**
- * What an array knows, as one immutable value: a change makes a new one, and only the one that every member holds durably
- * counts. Hosts' initiator names and secrets are not in here: assignments refer to host names.
+ * What an array knows, as one immutable value: a change makes a new one, and only the one that
+ * every member holds durably counts. Hosts' initiator names and secrets are not in here:
+ * assignments refer to host names.
  */
 
 export type Layout = 'linear' | 'stripe' | 'mirror';

@@ -1,6 +1,6 @@
 /**
- * An open disk array: its partitions, who may reach them, and the devices that serve them. Every change is durable on
- * every member before its promise resolves, and was not made when it rejects.
+ * An open disk array: its partitions, who may reach them, and the devices that serve them. Every
+ * change is durable on every member before its promise resolves, and was not made when it rejects.
  */
 import { assert, Failure } from '../base/index.ts';
 import type { Clock, Random } from '../base/index.ts';
@@ -54,7 +54,10 @@ export interface CreateOptions {
   readonly shared?: Sharing | undefined;
 }
 
-/** Where a partition's persistent reservations outlive power loss; what the bytes mean is the SCSI layer's. */
+/**
+ * Where a partition's persistent reservations outlive power loss; what the bytes mean is the SCSI
+ * layer's.
+ */
 export interface PartitionReservations {
   load(): Buffer | null;
   /** Durable when resolved; empty bytes forget. */
@@ -135,7 +138,9 @@ export class DiskArray {
     return this.#listeners.add(listener);
   }
 
-  /** The device that serves a partition: one for all, until it is closed or the partition deleted. */
+  /**
+   * The device that serves a partition: one for all, until it is closed or the partition deleted.
+   */
   device(name: string): PartitionDevice {
     this.#refuseUnserved();
     const record = recordOf(this.#store.catalogue, name);
@@ -213,12 +218,18 @@ export class DiskArray {
     return this.#changeOf(name, setSharing(name, sharing));
   }
 
-  /** Gives access again to assignments that an import suspended: of one host, or all of the partition. */
+  /**
+   * Gives access again to assignments that an import suspended: of one host, or all of the
+   * partition.
+   */
   async confirm(name: string, host?: string): Promise<PartitionView> {
     return this.#changeOf(name, confirmAssignments(name, host));
   }
 
-  /** Takes over an array of another server. Its assignments stay, suspended until confirmed one by one. */
+  /**
+   * Takes over an array of another server. Its assignments stay, suspended until confirmed one by
+   * one.
+   */
   async importArray(uuid: string): Promise<void> {
     if (uuid !== this.uuid) {
       throw new Failure('notFound', `array ${uuid} is not here; the disks hold array ${this.uuid}`);

@@ -34,8 +34,8 @@ export interface DiskOption {
   /** How the operator names the disk. */
   readonly path: string;
   /**
-   * `true`: foreign content may be overwritten. A disk that carries our label is only ever given up by its UUID, so that a
-   * setting that was left in a file can't wipe an array.
+   * `true`: foreign content may be overwritten. A disk that carries our label is only ever given up
+   * by its UUID, so that a setting that was left in a file can't wipe an array.
    */
   readonly initialize?: boolean | string | undefined;
 }
@@ -64,7 +64,8 @@ export interface ExaminedDisk {
 }
 
 /**
- * @throws Failure `usage` for a disk that is too small, `unexpected` where it can't be read or a newer version wrote it.
+ * @throws Failure `usage` for a disk that is too small, `unexpected` where it can't be read or a
+ * newer version wrote it.
  */
 export async function examine(disk: DiskOption): Promise<ExaminedDisk> {
   const { device, path } = disk;
@@ -120,7 +121,10 @@ async function readOrNothing(
   }
 }
 
-/** The first sector decides; the last block speaks where the first is lost, unless the disk has another size now. */
+/**
+ * The first sector decides; the last block speaks where the first is lost, unless the disk has
+ * another size now.
+ */
 function labelOf(
   start: LabelReading | undefined,
   end: LabelReading | undefined,
@@ -155,7 +159,10 @@ async function unlabelled(
   return words === undefined ? { kind: 'blank' } : { kind: 'foreign', words };
 }
 
-/** Our label area holds nothing but the label: what else is there came later, on purpose or not, and is not undone. */
+/**
+ * Our label area holds nothing but the label: what else is there came later, on purpose or not, and
+ * is not undone.
+ */
 async function usedOtherwise(io: BlockPromises): Promise<string | undefined> {
   const area = await readOrNothing(io, 0, LABEL_AREA_BYTES);
   const known = area && knownContent(area, Buffer.alloc(0));

@@ -1,6 +1,7 @@
 /**
- * What else may be on a disk. A disk joins an array on its own only when both ends are zeros; anything else needs the
- * operator's word, and is named as well as a few well-known signatures allow.
+ * What else may be on a disk. A disk joins an array on its own only when both ends are zeros;
+ * anything else needs the operator's word, and is named as well as a few well-known signatures
+ * allow.
  */
 
 interface Signature {
@@ -13,7 +14,10 @@ interface Signature {
 const text = (value: string): Buffer => Buffer.from(value, 'latin1');
 const hex = (value: string): Buffer => Buffer.from(value, 'hex');
 
-/** In the order in which they are asked: a file system first, the boot sector that many of them carry last. */
+/**
+ * In the order in which they are asked: a file system first, the boot sector that many of them
+ * carry last.
+ */
 // prettier-ignore
 export const signatures: readonly Signature[] = [
   { name: 'LUKS volume', offsetBytes: 0, bytes: hex('4c554b53babe') },

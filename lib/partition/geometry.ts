@@ -1,4 +1,6 @@
-/** Where label and catalogue copies lie on a member disk: one region at its start, one at its end. */
+/**
+ * Where label and catalogue copies lie on a member disk: one region at its start, one at its end.
+ */
 import { assert, roundDown } from '../base/index.ts';
 import {
   EXTENT_UNIT_BYTES,
@@ -21,7 +23,9 @@ export const memberBytes = (capacityBytes: number): number =>
 export const regionOffset = (side: RegionSide, sizeBytes: number): number =>
   side === 'start' ? 0 : sizeBytes - METADATA_BYTES;
 
-/** The label is the first block of the disk and the last one: found without knowing anything else. */
+/**
+ * The label is the first block of the disk and the last one: found without knowing anything else.
+ */
 export const labelOffset = (side: RegionSide, sizeBytes: number): number =>
   side === 'start' ? 0 : sizeBytes - METADATA_BLOCK_BYTES;
 

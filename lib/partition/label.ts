@@ -1,7 +1,7 @@
 /**
- * The label says which disk of which array this is. It lies in the first sector of the disk and again in the last block,
- * is written once, when the disk joins its array, and fits one sector: a crash leaves it whole or absent. All that may
- * change later is in the catalogue.
+ * The label says which disk of which array this is. It lies in the first sector of the disk and
+ * again in the last block, is written once, when the disk joins its array, and fits one sector: a
+ * crash leaves it whole or absent. All that may change later is in the catalogue.
  */
 import { assert } from '../base/index.ts';
 import { bytes, crc32c, decode, encode, layout, safeU64, u16, u32 } from '../wire/index.ts';
@@ -43,7 +43,10 @@ export interface Label {
   readonly createdMs: number;
 }
 
-/** `absent`: not ours. `newer`: ours, but beyond what this version reads. `damaged`: magic without a valid checksum. */
+/**
+ * `absent`: not ours. `newer`: ours, but beyond what this version reads. `damaged`: magic without a
+ * valid checksum.
+ */
 export type LabelReading =
   | { readonly kind: 'label'; readonly label: Label }
   | { readonly kind: 'absent' }

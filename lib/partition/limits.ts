@@ -1,4 +1,7 @@
-/** Every limit of arrays and partitions, with its unit. Those marked "format" are on disks and never change for version 1. */
+/**
+ * Every limit of arrays and partitions, with its unit. Those marked "format" are on disks and never
+ * change for version 1.
+ */
 import { assert, isPowerOfTwo, KIB, MIB } from '../base/index.ts';
 
 /** Format: unit of allocation, so that extents stay few and chunks divide them. */
@@ -9,7 +12,10 @@ export const METADATA_BYTES = 2 * MIB;
 export const LABEL_BYTES = 512;
 /** Unit of metadata transfers; a multiple of every logical block size. */
 export const METADATA_BLOCK_BYTES = 4 * KIB;
-/** Format: room before the first catalogue slot of a region (or behind the last one at the end of the disk). */
+/**
+ * Format: room before the first catalogue slot of a region (or behind the last one at the end of
+ * the disk).
+ */
 export const LABEL_AREA_BYTES = 64 * KIB;
 /** Format: two of them make a region. */
 export const SLOT_BYTES = (METADATA_BYTES - LABEL_AREA_BYTES) / 2;
@@ -29,7 +35,10 @@ export const RESERVATION_BYTES_MAX = 64 * KIB;
 export const SERVER_ID_CHARS_MAX = 256;
 export const MEMBER_BYTES_MIN = 2 * METADATA_BYTES + EXTENT_UNIT_BYTES;
 
-/** Longest single write-zeroes request while new space is prepared: progress shows, other I/O gets its turn. */
+/**
+ * Longest single write-zeroes request while new space is prepared: progress shows, other I/O gets
+ * its turn.
+ */
 export const ZEROING_STEP_BYTES = 64 * MIB;
 /** Catalogue changes that may wait for one commit; further ones are refused. */
 export const PENDING_CHANGES_MAX = 4096;

@@ -5,7 +5,10 @@ import type { BlockDevice, BlockExtent } from '../block/index.ts';
 import { Run } from './array-space.ts';
 import type { PartitionMap } from './partition-map.ts';
 
-/** Extents asked of a member at once, and how far ahead: neighbouring chunks of a stripe are answered by one question. */
+/**
+ * Extents asked of a member at once, and how far ahead: neighbouring chunks of a stripe are
+ * answered by one question.
+ */
 const ASKED_EXTENTS = 256;
 const ASKED_BYTES = 64 * MIB;
 /** Pieces looked at before an answer that has all the extents it may have is given as it is. */

@@ -1,4 +1,7 @@
-/** A disk of the array while it is in use: its device, its two metadata regions, and what went wrong on it. */
+/**
+ * A disk of the array while it is in use: its device, its two metadata regions, and what went wrong
+ * on it.
+ */
 import { assert } from '../base/index.ts';
 import { promiseFace } from '../block/index.ts';
 import type { BlockDevice, BlockPromises } from '../block/index.ts';
@@ -32,7 +35,9 @@ export class Member {
   /** Set when durability was refused once: flushes and FUA writes fail from then on. */
   failure: string | null = null;
   ioErrors = 0;
-  /** Newest generation found when the array was opened, where it was behind the array's; else null. */
+  /**
+   * Newest generation found when the array was opened, where it was behind the array's; else null.
+   */
   foundBehind: number | null = null;
   /** Told when `failure` is set. */
   onFailure: (() => void) | null = null;
@@ -57,7 +62,10 @@ export class Member {
     return `disk ${this.path} (${this.uuid})`;
   }
 
-  /** Counts an error of the medium; one that leaves durability in doubt ends the disk's good standing. */
+  /**
+   * Counts an error of the medium; one that leaves durability in doubt ends the disk's good
+   * standing.
+   */
   recordError(durability: boolean, detail: string): void {
     this.ioErrors++;
     if (!durability || this.failure !== null) return;

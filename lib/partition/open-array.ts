@@ -1,4 +1,7 @@
-/** The way in: disks that the caller has opened become an array, whole and up to date, or a Failure that says why not. */
+/**
+ * The way in: disks that the caller has opened become an array, whole and up to date, or a Failure
+ * that says why not.
+ */
 import { Failure, isPowerOfTwo } from '../base/index.ts';
 import type { Clock, Random } from '../base/index.ts';
 import { assemble } from './assemble.ts';
@@ -16,18 +19,25 @@ export interface ArrayOptions {
   readonly layout: Layout;
   /** Stripe only: what lies together on one disk. Default 64 KiB for a new array. */
   readonly chunkBytes?: number | undefined;
-  /** Who we are, e.g. the target's iSCSI name: an array of somebody else is not served before its import. */
+  /**
+   * Who we are, e.g. the target's iSCSI name: an array of somebody else is not served before its
+   * import.
+   */
   readonly serverId: string;
-  /** The array that is meant; no new one is made then. Without it: what the disks hold, or a new array of blank disks. */
+  /**
+   * The array that is meant; no new one is made then. Without it: what the disks hold, or a new
+   * array of blank disks.
+   */
   readonly arrayUuid?: string | undefined;
   readonly random: Random;
   readonly clock: Clock;
 }
 
 /**
- * Opens the array on these disks, or makes one of blank disks. Disks that are behind are brought up to date first. On success
- * the array owns the devices; on failure the caller closes them.
- * @throws Failure naming each disk that is missing, swapped, foreign, damaged or too small; nothing is served then.
+ * Opens the array on these disks, or makes one of blank disks. Disks that are behind are brought up
+ * to date first. On success the array owns the devices; on failure the caller closes them.
+ * @throws Failure naming each disk that is missing, swapped, foreign, damaged or too small; nothing
+ * is served then.
  */
 export async function openArray(options: ArrayOptions): Promise<DiskArray> {
   const settings = checkedSettings(options);

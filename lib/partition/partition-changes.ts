@@ -1,4 +1,7 @@
-/** Changes to partitions as pure steps from one catalogue to the next. Each refuses what it can't do with the reason. */
+/**
+ * Changes to partitions as pure steps from one catalogue to the next. Each refuses what it can't do
+ * with the reason.
+ */
 import { assert, Failure, MIB, roundUp } from '../base/index.ts';
 import { allocate, freeRanges, settled, unitsOf } from './allocation.ts';
 import type { Catalogue, Extent, PartitionRecord, Sharing } from './catalogue.ts';
@@ -120,7 +123,9 @@ function takeSpace({ partitions }: Catalogue, wish: SpaceWish): Extent[] {
   throw new Failure('conflict', `partition ${name} needs ${unitCount} MiB more, ${found}`);
 }
 
-/** Takes what is missing for a larger size. Sizes that the last unit still holds need no new space. */
+/**
+ * Takes what is missing for a larger size. Sizes that the last unit still holds need no new space.
+ */
 export const growPartition =
   (name: string, sizeBytes: number, totalUnits: number): CatalogueChange =>
   (catalogue) => {

@@ -1,4 +1,7 @@
-/** A partition as a BlockDevice. Its requests go straight to the members; one piece is one request passed on. */
+/**
+ * A partition as a BlockDevice. Its requests go straight to the members; one piece is one request
+ * passed on.
+ */
 import { assert } from '../base/index.ts';
 import {
   allData,
@@ -118,7 +121,10 @@ export class PartitionDevice implements BlockDevice, TransferOwner {
     await this.#completions.drained();
   }
 
-  /** Ends this view of the partition; the members stay open. @throws BlockError where the last flush fails. */
+  /**
+   * Ends this view of the partition; the members stay open. @throws BlockError where the last flush
+   * fails.
+   */
   close(): Promise<void> {
     return (this.#closing ??= this.#close());
   }
@@ -127,7 +133,9 @@ export class PartitionDevice implements BlockDevice, TransferOwner {
     return this.#closing !== null;
   }
 
-  /** @internal New requests end as notReady until `resume`; resolves when those before have ended. */
+  /**
+   * @internal New requests end as notReady until `resume`; resolves when those before have ended.
+   */
   async suspend(): Promise<void> {
     this.#refusing = true;
     await this.drain();

@@ -1,4 +1,7 @@
-/** A partition's bytes laid over the array's address space; immutable, replaced when the partition grows. */
+/**
+ * A partition's bytes laid over the array's address space; immutable, replaced when the partition
+ * grows.
+ */
 import { assert } from '../base/index.ts';
 import { Run } from './array-space.ts';
 import type { ArraySpace } from './array-space.ts';
@@ -36,7 +39,10 @@ export class PartitionMap {
     if (leftBytes < run.lengthBytes) run.lengthBytes = leftBytes;
   }
 
-  /** Calls `take` with each piece of `[offsetBytes, endBytes)` that lies together on one member, extent by extent. */
+  /**
+   * Calls `take` with each piece of `[offsetBytes, endBytes)` that lies together on one member,
+   * extent by extent.
+   */
   forEachShare(offsetBytes: number, endBytes: number, run: Run, take: (run: Run) => void): void {
     let position = offsetBytes;
     while (position < endBytes) {

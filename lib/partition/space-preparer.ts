@@ -36,7 +36,10 @@ export class SpacePreparer {
     return this.#failures.get(uuid) ?? null;
   }
 
-  /** Resolves when all space of the partition is served. @throws Failure; the space is given back then. */
+  /**
+   * Resolves when all space of the partition is served. @throws Failure; the space is given back
+   * then.
+   */
   async prepare(uuid: string, space: ArraySpace): Promise<void> {
     const job = this.#zeroOrAbandon(uuid, space);
     this.#jobs.add(job);
@@ -47,7 +50,10 @@ export class SpacePreparer {
     }
   }
 
-  /** The same for what a crash has left. Where a disk refuses, the space stays unserved and the others are not held up. */
+  /**
+   * The same for what a crash has left. Where a disk refuses, the space stays unserved and the
+   * others are not held up.
+   */
   async resume(uuid: string, space: ArraySpace): Promise<void> {
     try {
       await this.#zero(uuid, space);
@@ -57,7 +63,10 @@ export class SpacePreparer {
     }
   }
 
-  /** Ends jobs at their next step; resolves when none runs. What is not zeroed by then starts over at the next opening. */
+  /**
+   * Ends jobs at their next step; resolves when none runs. What is not zeroed by then starts over
+   * at the next opening.
+   */
   async stop(): Promise<void> {
     this.#stopped = true;
     await Promise.allSettled(this.#jobs);

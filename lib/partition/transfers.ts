@@ -1,6 +1,7 @@
 /**
- * A request of a partition on its way through the members: one part for each piece that lies together on one disk. Pooled
- * with its parts, so that nothing is allocated for each I/O once as many are known as are ever under way.
+ * A request of a partition on its way through the members: one part for each piece that lies
+ * together on one disk. Pooled with its parts, so that nothing is allocated for each I/O once as
+ * many are known as are ever under way.
  */
 import { BlockOp, BlockOutcome, BlockRequest } from '../block/index.ts';
 import type { CompletionQueue, Era } from '../block/index.ts';
@@ -58,7 +59,10 @@ export class Transfer {
     this.#failedIndex = -1;
   }
 
-  /** Adds the piece of the parent at `offsetBytes` of `member`; in ascending order of the parent's addresses. */
+  /**
+   * Adds the piece of the parent at `offsetBytes` of `member`; in ascending order of the parent's
+   * addresses.
+   */
   addPart(member: Member, offsetBytes: number, lengthBytes: number): BlockRequest {
     const index = this.#partCount++;
     const part = (this.#parts[index] ??= new Part(this, index));

@@ -1,4 +1,7 @@
-/** Array and partitions as plain objects: what API, CLI and console show. Fields are only ever added. */
+/**
+ * Array and partitions as plain objects: what API, CLI and console show. Fields are only ever
+ * added.
+ */
 import { freeRanges, unitsOf } from './allocation.ts';
 import type { Assignment, Catalogue, Layout, PartitionRecord, Sharing } from './catalogue.ts';
 import type { CatalogueStore } from './catalogue-store.ts';
@@ -31,7 +34,10 @@ export interface PartitionView {
   readonly createdMs: number;
 }
 
-/** `foreign`: belongs to another server, waits for import. `failed`: a disk failed, no changes until it is opened again. */
+/**
+ * `foreign`: belongs to another server, waits for import. `failed`: a disk failed, no changes until
+ * it is opened again.
+ */
 export type ArrayState = 'online' | 'foreign' | 'failed' | 'closed';
 
 export interface MemberView {
@@ -42,7 +48,10 @@ export interface MemberView {
   readonly failure: string | null;
   readonly sizeBytes: number;
   readonly ioErrors: number;
-  /** Generation it had when the array was opened, where that was behind; its data may be old if the gap is large. */
+  /**
+   * Generation it had when the array was opened, where that was behind; its data may be old if the
+   * gap is large.
+   */
   readonly foundBehind: number | null;
 }
 

@@ -1,4 +1,7 @@
-/** Makes space read as zeros, durably, before it is served: whatever an earlier owner wrote must never be seen. */
+/**
+ * Makes space read as zeros, durably, before it is served: whatever an earlier owner wrote must
+ * never be seen.
+ */
 import { assert, Failure, MIB } from '../base/index.ts';
 import { BlockError, BlockOutcome } from '../block/index.ts';
 import { Run } from './array-space.ts';
@@ -36,7 +39,10 @@ export const progressOf = (extents: readonly Extent[]): ZeroingProgress => ({
 const unready = (extents: readonly Extent[]): Extent[] =>
   extents.filter(({ state }) => state === 'zeroing');
 
-/** Resolves when every extent that is marked `zeroing` reads as zeros, power loss included. @throws BlockError, Failure */
+/**
+ * Resolves when every extent that is marked `zeroing` reads as zeros, power loss included. @throws
+ * BlockError, Failure
+ */
 export async function zeroExtents(job: ZeroingJob): Promise<void> {
   const ranges = unready(job.extents).flatMap((extent) => memberRanges(job, extent));
   const byMember = new Map<Member, MemberRange[]>();

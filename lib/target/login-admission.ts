@@ -109,21 +109,19 @@ export class LoginAdmission implements LoginPolicy {
     const { timers, limits } = this.#node;
     const deadlineMs = timers.nowMs() + limits.abortMs;
     for (;;) {
-      const before = this.#replaced(result);
-      if (before === undefined || this.#connection.isClosed) return undefined;
-      const ended = this.#node.endConnection(before);
-      before.close();
+      const session = this.#joined(result);
+      if (session === undefined || session.identity.type !== result.sessionType) return undefined;
+      const before = session.connections.get(result.cid);
+      if (before !== undefined) {
+        void this.#node.endConnection(before);
+        before.close();
+      }
+      const ended = session.leaving.get(result.cid);
+      if (ended === undefined || this.#connection.isClosed) return undefined;
       if (!(await within(timers, deadlineMs - timers.nowMs(), ended))) {
         return stillEnding('connection');
       }
     }
-  }
-
-  #replaced(result: LoginResult): TargetConnection | undefined {
-    const session = this.#joined(result);
-    return session?.identity.type === result.sessionType
-      ? session.connections.get(result.cid)
-      : undefined;
   }
 
   /**
@@ -163,7 +161,8 @@ export class LoginAdmission implements LoginPolicy {
     if (session.identity.type !== result.sessionType) {
       return refusal(LoginStatus.cannotIncludeInSession, 'another type of session');
     }
-    if (session.connections.has(result.cid)) return undefined;
+    const { cid } = result;
+    if (session.connections.has(cid) || session.leaving.has(cid)) return undefined;
     if (session.connections.size >= session.parameters.maxConnections) {
       return refusal(
         LoginStatus.tooManyConnections,

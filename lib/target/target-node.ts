@@ -138,13 +138,18 @@ export class TargetNode {
    * Ends one connection of a session that goes on with others: nothing more is taken from it, its own tasks end.
    * Resolves when these have left the medium.
    */
-  async endConnection(connection: TargetConnection): Promise<void> {
+  endConnection(connection: TargetConnection): Promise<void> {
+    const { cid } = connection;
     const session = connection.session!;
     connection.stopReceiving();
-    session.connections.delete(connection.cid);
+    session.connections.delete(cid);
     session.forgetHeld(connection);
     const tasks = [...session.tasks.values()].filter((task) => task.connection === connection);
-    await Promise.all(tasks.map(({ scsi }) => this.scsi.endTask(scsi)));
+    const ended = Promise.all(tasks.map(({ scsi }) => this.scsi.endTask(scsi))).then(() => {
+      session.leaving.delete(cid);
+    });
+    session.leaving.set(cid, ended);
+    return ended;
   }
 
   /** Ends a session that has lost its last connection to one that never took its place. */

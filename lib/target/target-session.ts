@@ -33,6 +33,8 @@ export class TargetSession {
   /** Name of the host in the directory. */
   host: string;
   readonly connections = new Map<number, TargetConnection>();
+  /** CID of a connection that has ended → the end of its last command. */
+  readonly leaving = new Map<number, Promise<void>>();
   readonly tasks = new Map<number, TargetTask>();
   readonly counters = new SessionCounters();
   /** LUN → identity of the unit that this session was last shown under that number. */

@@ -80,7 +80,9 @@ export class ApiClient {
     return task.result;
   }
 
-  /** Follows a task to its end. @throws Failure as it failed; `timedOut` where it takes too long. */
+  /**
+   * Follows a task to its end. @throws Failure as it failed; `timedOut` where it takes too long.
+   */
   async watchTask(first: TaskEntry, timeoutMs = Infinity): Promise<TaskEntry> {
     const endMs = Date.now() + timeoutMs;
     let task = first;

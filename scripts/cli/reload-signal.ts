@@ -1,6 +1,8 @@
 /** When a service is told to read its configuration anew. */
 export interface ReloadSignal {
-  /** Calls for each SIGHUP, and at once where one came before: the file may have been read by then. */
+  /**
+   * Calls for each SIGHUP, and at once where one came before: the file may have been read by then.
+   */
   listen(reload: () => void): void;
 }
 

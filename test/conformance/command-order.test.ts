@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import {
   LogoutReason,
   Opcode,
+  RESERVED_TAG,
   RejectReason,
   TaskManagementFunction,
   dataOut,
@@ -11,7 +12,7 @@ import {
 import { promiseFace } from '../../lib/block/index.ts';
 import { TargetWorld } from '../fakes/target-harness.ts';
 import type { WorldOptions } from '../fakes/target-harness.ts';
-import { BLOCK, Peer, expectAtRest, opcodesOf, tagsOf } from './support/peer.ts';
+import { BLOCK, OTHER, Peer, expectAtRest, opcodesOf, tagsOf } from './support/peer.ts';
 import type { Keys } from './support/peer.ts';
 
 async function connected(options?: WorldOptions): Promise<{ world: TargetWorld; peer: Peer }> {
@@ -162,6 +163,26 @@ describe('The command window (rules 3, 5)', () => {
     peer.send(dataOut, value, Buffer.alloc(8 * BLOCK));
     const response = await peer.answer();
     expect(response.maxCmdSn - response.expCmdSn).to.equal(0);
+  });
+});
+
+describe('A closed window', () => {
+  it('is opened by an unsolicited NOP-In where nothing else tells of it', async () => {
+    const { world, peer } = await connected({ limits: { queueDepth: 2 } });
+    const other = await new Peer(world).connect({ name: OTHER });
+    peer.write(8);
+    peer.write(8);
+    const shown = (await peer.received()).at(-1)!;
+    expect(shown.maxCmdSn - shown.expCmdSn).to.equal(-1);
+    const statSn = peer.expStatSn;
+    other.manage(TaskManagementFunction.logicalUnitReset);
+    const told = await peer.answer();
+    expect([told.opcode, told.tag, told.header.readUInt32BE(20)]).to.deep.equal([
+      Opcode.nopIn,
+      RESERVED_TAG,
+      RESERVED_TAG,
+    ]);
+    expect([told.maxCmdSn - told.expCmdSn, told.statSn]).to.deep.equal([1, statSn]);
   });
 });
 

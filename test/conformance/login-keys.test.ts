@@ -80,7 +80,7 @@ const rows: readonly Row[] = [
   ['SendTargets', 'All', 'Reject'],
   ['TargetAlias', 'ours', 'Reject'],
   ['TargetAddress', '127.0.0.1', 'Reject'],
-  ['TargetPortalGroupTag', '7', '1'],
+  ['TargetPortalGroupTag', '7', 'Reject'],
   ['AuthMethod', 'CHAP', 'Irrelevant'],
   ['CHAP_A', '5', 'Irrelevant'],
   ['X-com.example.Unknown', '1', 'NotUnderstood'],

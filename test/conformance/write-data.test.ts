@@ -72,6 +72,17 @@ describe('Unsolicited data (rules 12-15)', () => {
     expectAtRest(world);
   });
 
+  it('is not waited for where both sides wanted R2T, whatever F says', async () => {
+    const { world, peer } = await connected({ InitialR2T: 'Yes', ImmediateData: 'Yes' });
+    const data = pattern(8192);
+    peer.write(16, data.subarray(0, 4096), { final: false });
+    const [asked] = await peer.received();
+    expect([asked!.opcode, asked!.header.readUInt32BE(40)]).to.deep.equal([Opcode.r2t, 4096]);
+    serve(peer, asked!, data);
+    expect((await peer.answer()).header[3]).to.equal(0);
+    expect((await stored(world, 8192)).equals(data)).to.equal(true);
+  });
+
   it('may not be immediate where that was not agreed', async () => {
     const { world, peer } = await connected({ InitialR2T: 'Yes', ImmediateData: 'No' });
     peer.write(8, pattern(4096));
@@ -172,6 +183,15 @@ describe('Solicited data (rules 8, 15, 19, 20)', () => {
     expect(new Set([...tags, RESERVED_TAG]).size).to.equal(3);
   });
 
+  it('is asked for with the next StatSN, which the R2T does not use up (rule 6)', async () => {
+    const { peer, r2ts } = await asked();
+    const [first, second] = r2ts;
+    expect(second!.statSn).to.equal(first!.statSn);
+    expect(first!.statSn).to.equal(peer.expStatSn);
+    peer.testUnitReady();
+    expect((await peer.answer()).statSn).to.equal(first!.statSn);
+  });
+
   it('is asked for in no more R2Ts at a time than agreed', async () => {
     const { peer, r2ts, world } = await asked({ MaxOutstandingR2T: '3' }, 40);
     expect(r2ts).to.have.length(3);
@@ -257,6 +277,7 @@ describe('Solicited data (rules 8, 15, 19, 20)', () => {
     const [r2t] = await a.received();
     serve(b, r2t!, pattern(4096));
     expect(await b.received()).to.deep.equal([]);
+    expect(await a.received(), 'the write still waits').to.deep.equal([]);
     serve(a, r2t!, pattern(4096));
     expect((await a.answer()).header[3]).to.equal(0);
   });

@@ -37,9 +37,10 @@ function configuration(): Record<string, object> {
     const names = hostNames(disk);
     names.forEach((name, index) => (hosts[name] = { iqn: initiators(disk)[index] }));
     const assigned = Object.fromEntries(names.map((name) => [name, right]));
-    partitions[disk] = { size: '128MiB', lun, blockSize, shared: 'cluster', hosts: assigned };
+    partitions[disk] = { size: '112MiB', lun, blockSize, shared: 'cluster', hosts: assigned };
   }
-  return { hosts, partitions };
+  // the tool sleeps for a minute, and answers no NOP-In meanwhile
+  return { hosts, partitions, limits: { nopInterval: '60s', nopTimeout: '60s' } };
 }
 
 async function runTests(service: TargetService, disk: Disk, tests: string): Promise<TestReport> {

@@ -23,7 +23,7 @@ const afterLeftReservation: KnownFailure = {
   clause:
     'SPC-2, RESERVE(6): a reservation holds until it is released, the unit reset or the nexus lost',
   reason:
-    'the test before it, Sanitize.Reservations, leaves the RESERVE(6) of its second path in place, ' +
+    'the test before it, Sanitize.Reservations, leaves the RESERVE(6) of its second path, ' +
     'so that SANITIZE ends in RESERVATION CONFLICT',
 };
 

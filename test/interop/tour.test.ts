@@ -28,7 +28,10 @@ describe('the first ten minutes of README', () => {
     symlinkSync(join(root, 'bin'), join(folder, 'bin'));
     running = server({ cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
     await new Promise<void>((resolve, reject) => {
-      const fail = (why: string): void => reject(new Error(`npm start ${why}\n${output}`));
+      const fail = (why: string): void => {
+        clearTimeout(timer);
+        reject(new Error(`npm start ${why}\n${output}`));
+      };
       const timer = setTimeout(() => fail('is not ready in time'), READY_LIMIT_MS);
       const take = (chunk: Buffer): void => {
         output += chunk.toString();

@@ -76,6 +76,15 @@ describe('hawser target', function () {
     target.signal('SIGHUP');
     await target.logged(/target\.yaml:15: partitions\.data3\.size/);
     expect((await partitions()).map(({ name }) => name)).to.deep.equal(['data1', 'data2']);
+    const conflict = oneDisk.replace('lun: 0', 'lun: 5').replace('127.0.0.1:0', '127.0.0.2:0');
+    target.configure(`${conflict}  data4: { size: 4MiB }\n`);
+    target.signal('SIGHUP');
+    await target.logged(/not applied.*partition data1: its LUN is 0 and can't become 5/);
+    expect((await partitions()).map(({ name }) => name)).to.deep.equal(['data1', 'data2']);
+    const { portals } = json<{ portals: { address: string }[] }>(
+      await target.run('status', '--json'),
+    );
+    expect(portals.map(({ address }) => address)).to.deep.equal(target.ready!.portals);
   });
 
   it('keeps sessions that a reload does not concern', async () => {

@@ -56,8 +56,8 @@ export function currentState({ holder, hosts }: ServerParts): CurrentState {
 }
 
 /**
- * The plan, once nothing stands in its way. @throws Failure `conflict`, `inUse`, `usage`: nothing has
- * been changed.
+ * The plan, once nothing stands in its way. @throws Failure `conflict`, `inUse`, `usage`: nothing
+ * has been changed.
  */
 export function checkedPlan(
   parts: ServerParts,

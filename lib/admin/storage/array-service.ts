@@ -123,7 +123,9 @@ export class ArrayService {
     }
   }
 
-  /** How many differences `plan` shows between the file and what is; 0 while nothing can be said. */
+  /**
+   * How many differences `plan` shows between the file and what is; 0 while nothing can be said.
+   */
   get drift(): number {
     const { holder } = this.#parts;
     if (this.#wanted === null || !holder.isServed) return 0;

@@ -55,8 +55,8 @@ async function openDisk(
 }
 
 /**
- * A server makes no new disk in place of one that it had, which may only be unplugged or not mounted
- * yet. Only one that is new in the list of a linear array is made.
+ * A server makes no new disk in place of one that it had, which may only be unplugged or not
+ * mounted yet. Only one that is new in the list of a linear array is made.
  * @throws Failure `inUse`
  */
 function refuseAbsent({ disks, layout }: ServerSettings, { uuid, paths }: KnownArray): void {

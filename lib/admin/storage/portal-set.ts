@@ -41,8 +41,8 @@ export class PortalSet {
   }
 
   /**
-   * Opens what is new, closes what is no longer listed; sessions that came through it live on. Where
-   * one can't be opened, everything stays as it was.
+   * Opens what is new, closes what is no longer listed; sessions that came through it live on.
+   * Where one can't be opened, everything stays as it was.
    */
   async follow(wanted: readonly PortalSettings[]): Promise<void> {
     const opened = await this.#openAll(wanted.filter(({ listen }) => !this.#open.has(listen)));

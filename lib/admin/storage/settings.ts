@@ -45,6 +45,8 @@ export interface ServerSettings {
   readonly transferMemoryBytes: number;
   /** Time for commands under way when the server stops. */
   readonly drainMs: number;
+  /** Time for the last flush and for disks to let go, after that. Default 60 s. */
+  readonly letGoMs?: number;
   /** What `export` gives back besides hosts and partitions, in the form of the file. */
   readonly exported: Readonly<Record<string, unknown>>;
 }

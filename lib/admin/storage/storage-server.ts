@@ -58,7 +58,7 @@ import { settlesWithin, waitForCommands } from './time-limit.ts';
 export type { ChangedHost, ChangedPartition, NewAssignment, NewHost, NewPartition, ShareRequest };
 
 /** Time for the last flush, and for disks to let go, when the server stops. */
-const LET_GO_MS_MAX = 60_000;
+const LET_GO_MS_DEFAULT = 60_000;
 
 export class StorageServer {
   readonly settings: ServerSettings;
@@ -125,8 +125,8 @@ export class StorageServer {
   }
 
   /**
-   * SIGHUP: portals and what the file wants now, applied only where that has changed. @returns false:
-   * it hasn't. @throws Failure; nothing has been changed then, unless it says `partlyDone`.
+   * SIGHUP: portals and what the file wants now, applied only where that has changed. @returns
+   * false: it hasn't. @throws Failure; nothing has been changed then, unless it says `partlyDone`.
    */
   reload(portals: readonly PortalSettings[], desired: DesiredState): Promise<boolean> {
     return this.#parts.changes.run(async () => {
@@ -138,8 +138,8 @@ export class StorageServer {
   }
 
   /**
-   * Drains, flushes, lets go of disks and state. Idempotent. @throws Failure `timedOut` where a disk
-   * doesn't let go, `unexpected` where the last flush fails.
+   * Drains, flushes, lets go of disks and state. Idempotent. @throws Failure `timedOut` where a
+   * disk doesn't let go, `unexpected` where the last flush fails.
    */
   stop(): Promise<void> {
     return (this.#stopping ??= this.#stopInTime());
@@ -147,7 +147,8 @@ export class StorageServer {
 
   async #stopInTime(): Promise<void> {
     const { timers } = this.#parts;
-    const limitMs = this.settings.drainMs + LET_GO_MS_MAX;
+    const { drainMs, letGoMs = LET_GO_MS_DEFAULT } = this.settings;
+    const limitMs = drainMs + letGoMs;
     if (await settlesWithin(timers, limitMs, this.#stop())) return;
     const late = `a disk has not let go after ${limitMs / 1000} s`;
     const lost = 'what hosts have not flushed may be lost';

@@ -3,7 +3,10 @@ import { Failure } from '../../base/index.ts';
 import type { Timers } from '../../base/index.ts';
 import type { TaskList } from '../task-list.ts';
 
-/** @returns false where `work` is still going on after `limitMs`. @throws what `work` throws in time. */
+/**
+ * @returns false where `work` is still going on after `limitMs`. @throws what `work` throws in
+ * time.
+ */
 export function settlesWithin(
   timers: Timers,
   limitMs: number,
@@ -32,8 +35,8 @@ export interface Ending {
 }
 
 /**
- * Waits for commands to leave the disks. @throws Failure `timedOut` where they don't in time: a task
- * follows them then.
+ * Waits for commands to leave the disks. @throws Failure `timedOut` where they don't in time: a
+ * task follows them then.
  * @param work resolves when they have left. @param done what has been done already, in words.
  */
 export async function waitForCommands(

@@ -288,6 +288,28 @@ export class Peer implements ConnectionPort {
     return initiatorTaskTag;
   }
 
+  /** Runs a CDB to its end; Data-Out goes as immediate data. */
+  async run(
+    cdb: readonly number[],
+    { inBytes = 0, out, lun = 0 }: { inBytes?: number; out?: Buffer; lun?: number } = {},
+  ): Promise<{ status: number; sense: string; data: Buffer }> {
+    const padded = Buffer.alloc(16);
+    padded.set(cdb);
+    const lunBytes = Buffer.alloc(8);
+    lunBytes.writeUInt16BE(lun, 0);
+    const expectedDataTransferLengthBytes = out?.length ?? inBytes;
+    const value = { lun: lunBytes, expectedDataTransferLengthBytes };
+    this.command(padded, { ...value, read: inBytes > 0, write: out !== undefined }, out);
+    const pdus = (await this.received()).filter(({ opcode }) => opcode !== Opcode.asyncMessage);
+    const last = pdus.at(-1)!;
+    const data = pdus.filter(({ opcode }) => opcode === Opcode.dataIn).map((pdu) => pdu.data);
+    return {
+      status: last.header[3]!,
+      sense: last.opcode === Opcode.scsiResponse ? senseOf(last) : '',
+      data: Buffer.concat(data),
+    };
+  }
+
   testUnitReady(cmdSn?: number): number {
     return this.command(Buffer.alloc(16), cmdSn === undefined ? {} : { cmdSn });
   }

@@ -112,8 +112,10 @@ export class TargetService {
   async #ready(child: ChildProcess): Promise<void> {
     let stdout = '';
     await new Promise<void>((resolve, reject) => {
-      const fail = (why: string): void =>
+      const fail = (why: string): void => {
+        clearTimeout(timer);
         reject(new Error(`hawser target ${why}\n${stdout}${this.log().slice(-4_000)}`));
+      };
       const timer = setTimeout(() => fail('is not ready in time'), READY_LIMIT_MS);
       child.on('error', reject);
       child.on('close', (code) => fail(`ended with ${code}`));

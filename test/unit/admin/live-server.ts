@@ -3,7 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog, StorageServer } from '../../../lib/admin/index.ts';
-import type { DesiredHost, DesiredState, ServerSettings } from '../../../lib/admin/index.ts';
+import type {
+  DesiredHost,
+  DesiredState,
+  DiskSettings,
+  ServerSettings,
+} from '../../../lib/admin/index.ts';
 import { Failure, MIB } from '../../../lib/base/index.ts';
 import { MemoryDevice } from '../../../lib/block/index.ts';
 import type { BlockDevice } from '../../../lib/block/index.ts';
@@ -93,7 +98,18 @@ export interface LiveOptions {
   readonly device?: BlockDevice;
   readonly wanted?: DesiredState;
   readonly settings?: Partial<ServerSettings>;
+  /** State of an earlier life, kept over `end`. */
+  readonly directory?: string;
 }
+
+/** A disk that is a file. */
+export const fileDisk = (path: string, sizeBytes = 32 * MIB): DiskSettings => ({
+  path,
+  memoryBytes: undefined,
+  sizeBytes,
+  sparse: true,
+  initialize: false,
+});
 
 export class LiveServer {
   readonly server: StorageServer;
@@ -106,7 +122,7 @@ export class LiveServer {
   }
 
   static async start(options: LiveOptions = {}): Promise<LiveServer> {
-    const directory = mkdtempSync(join(tmpdir(), 'hawser-live-'));
+    const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'hawser-live-'));
     const { device = new MemoryDevice({ capacityBytes: 64 * MIB }), wanted } = options;
     const [disk] = memorySettings(directory).disks;
     const settings: ServerSettings = {
@@ -118,9 +134,14 @@ export class LiveServer {
       ...options.settings,
     };
     const server = await StorageServer.open(settings, silentLog);
-    await server.listen();
-    await server.openArray(wanted ?? nothingWanted);
-    return new LiveServer(server, directory);
+    try {
+      await server.listen();
+      await server.openArray(wanted ?? nothingWanted);
+      return new LiveServer(server, directory);
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
   }
 
   get portal(): string {
@@ -140,9 +161,14 @@ export class LiveServer {
     return new HostLun(session, lun);
   }
 
-  async stop(): Promise<void> {
+  /** Stops, and leaves what it keeps for another life. */
+  async end(): Promise<void> {
     for (const session of this.#sessions) session.logout();
     await this.server.stop();
+  }
+
+  async stop(): Promise<void> {
+    await this.end();
     rmSync(this.directory, { recursive: true });
   }
 }

@@ -1,8 +1,14 @@
 import { expect } from 'chai';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { MIB } from '../../../lib/base/index.ts';
+import { createEngine, FileDevice } from '../../../lib/block/index.ts';
+import { openArray } from '../../../lib/partition/index.ts';
+import { systemRandom, systemTimers } from '../../../lib/transport/index.ts';
 import { ANY_HOST } from '../../../lib/admin/index.ts';
 import type { Rights } from '../../../lib/admin/index.ts';
-import { host, LiveServer } from './live-server.ts';
+import { fileDisk, host, LiveServer } from './live-server.ts';
 
 const [WEB1, WEB2, GUEST] = ['web1', 'web2', 'guest'].map((name) => host(name).iqn) as [
   string,
@@ -93,4 +99,39 @@ describe('persistent registrations of whoever lost the right to have them', () =
     await live.server.assign('own', 'web1', { rights: 'ro', shared: false });
     expect(await keysOf(0)).to.deep.equal([1]);
   });
+});
+
+describe('registrations that a crash left behind', () => {
+  it('go before anybody is let in', async () => {
+    const wanted = {
+      hosts: [host('web1'), host('web2')],
+      partitions: [shared('own', 0, { web1: 'rw', web2: 'rw' })],
+    };
+    const directory = mkdtempSync(join(tmpdir(), 'hawser-left-'));
+    const path = join(directory, 'disk.img');
+    const options = { wanted, directory, settings: { disks: [fileDisk(path)] } };
+    const before = await LiveServer.start(options);
+    await (await before.login(WEB1, 0)).register(1);
+    const { serverUuid } = before.server.status();
+    await before.end();
+    await unassignOnDisk(path, serverUuid);
+    const after = await LiveServer.start(options);
+    expect(await (await after.login(WEB2, 0)).keys()).to.deep.equal([]);
+    await after.stop();
+  });
+
+  /** As a crash leaves it between the two steps of an unassign. */
+  async function unassignOnDisk(path: string, serverId: string): Promise<void> {
+    const device = await FileDevice.open({ path, direct: false, engine: createEngine('js') });
+    const world = { random: systemRandom(), clock: systemTimers() };
+    const array = await openArray({
+      disks: [{ device, path }],
+      layout: 'linear',
+      serverId,
+      ...world,
+    });
+    await array.unassign('own', 'web1');
+    expect(array.partition('own').reservations).to.equal(true);
+    await array.close();
+  }
 });

@@ -201,6 +201,22 @@ const cases: readonly Case[] = [
     found: /^5 bytes$/,
   },
   {
+    name: 'credentials in place of their section, without repeating them',
+    text: 'hosts: { a: { iqn: "iqn.2026-11.x:h", chap: "user:secret-secret" } }',
+    line: 6,
+    key: 'hosts.a.chap',
+    expected: /mapping/,
+    found: /^something else$/,
+  },
+  {
+    name: 'a size that is no whole number of blocks',
+    text: 'partitions: { a: { size: 1048577B } }',
+    line: 6,
+    key: 'partitions.a.size',
+    expected: /whole blocks of 512 bytes/,
+    found: /1048577 bytes/,
+  },
+  {
     name: 'a secret file that is absent',
     text: 'hosts:\n  a: { iqn: "iqn.2026-11.x:h", chap: { user: u, secretFile: nowhere } }',
     line: 7,
@@ -336,16 +352,6 @@ describe('errors of target.yaml', () => {
     expect(keys).to.deep.equal(['admin.token', 'admin.tls']);
     const waived = 'admin: { listen: "0.0.0.0:3280", token: abc, insecure: true }';
     expect(problemsOf(`${minimal}${waived}\n`)).to.deep.equal([]);
-  });
-
-  it('refuses a disk that is file and memory, or neither', () => {
-    const disks =
-      'iqn: iqn.2026-11.x:t\nstate: v\narray:\n  disks:\n' +
-      '    - { path: a, memory: 1GiB }\n    - {}\n';
-    expect(problemsOf(disks).map(({ line, found }) => [line, found])).to.deep.equal([
-      [5, 'both'],
-      [6, 'neither'],
-    ]);
   });
 
   it('refuses a secret file that everybody may read', () => {
