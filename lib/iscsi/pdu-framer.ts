@@ -1,9 +1,10 @@
 /**
- * Cuts a byte stream into PDUs: BHS → AHS → header digest → data segment → pad → data digest (RFC 7143 §11.1).
+ * Cuts a byte stream into PDUs: BHS → AHS → header digest → data segment → pad → data digest (RFC
+ * 7143 §11.1).
  *
- * Headers are shown in place, in the chunk that they came in, and the data segment is copied once, straight to where the
- * sink wants it, as it arrives: nothing is allocated per PDU. Neither length nor place is trusted: the sink refuses a
- * header before a byte of its data is stored.
+ * Headers are shown in place, in the chunk that they came in, and the data segment is copied once,
+ * straight to where the sink wants it, as it arrives: nothing is allocated per PDU. Neither length
+ * nor place is trusted: the sink refuses a header before a byte of its data is stored.
  */
 import type { Crc32c } from '../wire/index.ts';
 
@@ -14,13 +15,16 @@ const DIGEST_BYTES = 4;
 /** What a framer drives. Both calls may set `framer.stopped` to drop the rest of the stream. */
 export interface PduSink {
   /**
-   * A header is complete and its digest right. `header` is borrowed until the call returns. To receive the data
-   * segment the sink sets `framer.data` and `framer.dataAt`; left null, the segment is dropped.
+   * A header is complete and its digest right. `header` is borrowed until the call returns. To
+   * receive the data segment the sink sets `framer.data` and `framer.dataAt`; left null, the
+   * segment is dropped.
    */
   onHeader(header: Buffer, at: number, ahsBytes: number, dataBytes: number): void;
   /** The PDU is complete. `dataDigestOk` is true also where no digest is in use. */
   onPduEnd(dataDigestOk: boolean): void;
-  /** The header's digest is wrong: its length can't be trusted, so the stream can't go on (§7.8). */
+  /**
+   * The header's digest is wrong: its length can't be trusted, so the stream can't go on (§7.8).
+   */
   onHeaderDigestError(): void;
 }
 

@@ -16,35 +16,47 @@ export interface PduRow {
   readonly ahs: boolean;
 }
 
+/** Targets' opcodes have bit 5 set (RFC 7143 §11.2.1.2). */
+const FIRST_TARGET_OPCODE = 0x20;
+
+type Permissions = Pick<PduRow, 'immediate' | 'data' | 'ahs'>;
+const nothing: Permissions = { immediate: false, data: false, ahs: false };
+
 const row = (
   opcode: Opcode,
   name: string,
-  from: PduRow['from'],
   layout: Layout<Fields>,
-  may: Partial<Pick<PduRow, 'immediate' | 'data' | 'ahs'>> = {},
-): PduRow => ({ opcode, name, from, layout, immediate: false, data: false, ahs: false, ...may });
+  may: Partial<Permissions> = {},
+): PduRow => ({
+  opcode,
+  name,
+  from: opcode < FIRST_TARGET_OPCODE ? 'initiator' : 'target',
+  layout,
+  ...nothing,
+  ...may,
+});
 
 // prettier-ignore
 export const pduTable: readonly PduRow[] = [
-  row(Opcode.nopOut, 'NOP-Out', 'initiator', pdu.nopOut, { immediate: true, data: true }),
-  row(Opcode.scsiCommand, 'SCSI Command', 'initiator', pdu.scsiCommand, { immediate: true, data: true, ahs: true }),
-  row(Opcode.taskManagementRequest, 'Task Management Function Request', 'initiator',
+  row(Opcode.nopOut, 'NOP-Out', pdu.nopOut, { immediate: true, data: true }),
+  row(Opcode.scsiCommand, 'SCSI Command', pdu.scsiCommand, { immediate: true, data: true, ahs: true }),
+  row(Opcode.taskManagementRequest, 'Task Management Function Request',
     pdu.taskManagementRequest, { immediate: true }),
-  row(Opcode.loginRequest, 'Login Request', 'initiator', pdu.loginRequest, { immediate: true, data: true }),
-  row(Opcode.textRequest, 'Text Request', 'initiator', pdu.textRequest, { immediate: true, data: true }),
-  row(Opcode.dataOut, 'SCSI Data-Out', 'initiator', pdu.dataOut, { data: true }),
-  row(Opcode.logoutRequest, 'Logout Request', 'initiator', pdu.logoutRequest, { immediate: true }),
-  row(Opcode.snackRequest, 'SNACK Request', 'initiator', pdu.snackRequest),
-  row(Opcode.nopIn, 'NOP-In', 'target', pdu.nopIn, { data: true }),
-  row(Opcode.scsiResponse, 'SCSI Response', 'target', pdu.scsiResponse, { data: true }),
-  row(Opcode.taskManagementResponse, 'Task Management Function Response', 'target', pdu.taskManagementResponse),
-  row(Opcode.loginResponse, 'Login Response', 'target', pdu.loginResponse, { data: true }),
-  row(Opcode.textResponse, 'Text Response', 'target', pdu.textResponse, { data: true }),
-  row(Opcode.dataIn, 'SCSI Data-In', 'target', pdu.dataIn, { data: true }),
-  row(Opcode.logoutResponse, 'Logout Response', 'target', pdu.logoutResponse),
-  row(Opcode.r2t, 'Ready To Transfer', 'target', pdu.r2t),
-  row(Opcode.asyncMessage, 'Asynchronous Message', 'target', pdu.asyncMessage, { data: true }),
-  row(Opcode.reject, 'Reject', 'target', pdu.reject, { data: true }),
+  row(Opcode.loginRequest, 'Login Request', pdu.loginRequest, { immediate: true, data: true }),
+  row(Opcode.textRequest, 'Text Request', pdu.textRequest, { immediate: true, data: true }),
+  row(Opcode.dataOut, 'SCSI Data-Out', pdu.dataOut, { data: true }),
+  row(Opcode.logoutRequest, 'Logout Request', pdu.logoutRequest, { immediate: true }),
+  row(Opcode.snackRequest, 'SNACK Request', pdu.snackRequest),
+  row(Opcode.nopIn, 'NOP-In', pdu.nopIn, { data: true }),
+  row(Opcode.scsiResponse, 'SCSI Response', pdu.scsiResponse, { data: true }),
+  row(Opcode.taskManagementResponse, 'Task Management Function Response', pdu.taskManagementResponse),
+  row(Opcode.loginResponse, 'Login Response', pdu.loginResponse, { data: true }),
+  row(Opcode.textResponse, 'Text Response', pdu.textResponse, { data: true }),
+  row(Opcode.dataIn, 'SCSI Data-In', pdu.dataIn, { data: true }),
+  row(Opcode.logoutResponse, 'Logout Response', pdu.logoutResponse),
+  row(Opcode.r2t, 'Ready To Transfer', pdu.r2t),
+  row(Opcode.asyncMessage, 'Asynchronous Message', pdu.asyncMessage, { data: true }),
+  row(Opcode.reject, 'Reject', pdu.reject, { data: true }),
 ];
 
 const OPCODES = 64;

@@ -52,6 +52,8 @@ export interface CreateOptions {
   readonly lun?: number | undefined;
   /** Default `none`. */
   readonly shared?: Sharing | undefined;
+  /** Who may reach it from the beginning; default: nobody. */
+  readonly hosts?: Readonly<Record<string, Rights>> | undefined;
 }
 
 /**
@@ -168,7 +170,11 @@ export class DiskArray {
     const blockSizeBytes = this.#checkedBlockSize(name, options.blockSizeBytes);
     const createdMs = this.#clock.wallMs();
     const wanted = { uuid, name, sizeBytes, blockSizeBytes, lun, sharing, createdMs };
-    await this.#store.change(addPartition(wanted, this.#totalUnits));
+    const made = addPartition(wanted, this.#totalUnits);
+    const given = Object.entries(options.hosts ?? {}).map(([host, rights]) =>
+      assignHost(name, host, rights),
+    );
+    await this.#store.change(inOne([made, ...given]));
     return this.#prepare(uuid);
   }
 
@@ -206,8 +212,15 @@ export class DiskArray {
     }
   }
 
-  async assign(name: string, host: string, rights: Rights): Promise<PartitionView> {
-    return this.#changeOf(name, assignHost(name, host, rights));
+  /** @param sharing becomes that of the partition in the same step; left out: stays. */
+  async assign(
+    name: string,
+    host: string,
+    rights: Rights,
+    sharing?: Sharing,
+  ): Promise<PartitionView> {
+    const shared = sharing === undefined ? [] : [setSharing(name, sharing)];
+    return this.#changeOf(name, inOne([...shared, assignHost(name, host, rights)]));
   }
 
   async unassign(name: string, host: string): Promise<PartitionView> {
@@ -350,6 +363,12 @@ export class DiskArray {
     throw new Failure('notAllowed', `array ${this.uuid} belongs to ${owner}: ${advice}`);
   }
 }
+
+/** Several changes as one: all of them are made, or none. */
+const inOne =
+  (changes: readonly CatalogueChange[]): CatalogueChange =>
+  (catalogue) =>
+    changes.reduce((next, change) => change(next), catalogue);
 
 const spaceOf = ({ layout, chunkBytes, members }: Catalogue): ArraySpace => {
   assert(layout !== 'mirror', 'refused when the array was opened');

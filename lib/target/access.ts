@@ -1,4 +1,7 @@
-/** Who may log in and what they see. The service keeps the truth; the target node asks for it at login and on change. */
+/**
+ * Who may log in and what they see. The service keeps the truth; the target node asks for it at
+ * login and on change.
+ */
 import type { ChapCredentials } from '../auth/index.ts';
 import type { LogicalUnit } from '../scsi/index.ts';
 
@@ -20,6 +23,9 @@ export interface HostView {
 }
 
 export interface AccessDirectory {
-  /** @param initiatorName normalized. @returns undefined: this initiator has no business here (login status 0202). */
+  /**
+   * @param initiatorName normalized. @returns undefined: this initiator has no business here (login
+   * status 0202).
+   */
   find(initiatorName: string): HostView | undefined;
 }

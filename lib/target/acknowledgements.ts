@@ -1,4 +1,7 @@
-/** Who waits for the peer to acknowledge responses, by the ExpStatSN that its requests carry (RFC 7143 §4.2.2.2). */
+/**
+ * Who waits for the peer to acknowledge responses, by the ExpStatSN that its requests carry (RFC
+ * 7143 §4.2.2.2).
+ */
 import type { Timers } from '../base/index.ts';
 import { serialBefore } from '../wire/index.ts';
 
@@ -25,7 +28,9 @@ export class Acknowledgements {
     this.#end(() => true);
   }
 
-  /** Resolves when every response before `statSn` is acknowledged, at the latest after `limitMs`. */
+  /**
+   * Resolves when every response before `statSn` is acknowledged, at the latest after `limitMs`.
+   */
   until(statSn: number, timers: Timers, limitMs: number): Promise<void> {
     return new Promise((done) => {
       const wait = { statSn, resolve: done };

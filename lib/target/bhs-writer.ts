@@ -1,6 +1,7 @@
 /**
- * Writes a basic header segment as twelve words, straight into the memory it leaves from. Response headers are written
- * at every I/O, so this one place trades the declared layouts of lib/iscsi for plain stores; a test holds it against them.
+ * Writes a basic header segment as twelve words, straight into the memory it leaves from. Response
+ * headers are written at every I/O, so this one place trades the declared layouts of lib/iscsi for
+ * plain stores; a test holds it against them.
  */
 export class BhsWriter {
   /** Opcode, flags and bytes 2-3, big-endian. */

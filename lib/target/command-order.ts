@@ -1,6 +1,6 @@
 /**
- * The order of a session's commands over all its connections (RFC 7143 §4.2.2.1): what may go on now, what waits for
- * those before it, and what counts as received although it never came.
+ * The order of a session's commands over all its connections (RFC 7143 §4.2.2.1): what may go on
+ * now, what waits for those before it, and what counts as received although it never came.
  */
 import { serialAdd, serialBefore } from '../wire/index.ts';
 import type { TargetConnection } from './target-connection.ts';
@@ -25,7 +25,10 @@ interface Fence {
 export class CommandOrder {
   expCmdSn: number;
   readonly #held = new Map<number, HeldCommand>();
-  /** CmdSNs ahead of ExpCmdSN that count as received: an abort named them, or their connection is gone. */
+  /**
+   * CmdSNs ahead of ExpCmdSN that count as received: an abort named them, or their connection is
+   * gone.
+   */
   readonly #plugged = new Set<number>();
   #fences: Fence[] = [];
 
@@ -45,7 +48,10 @@ export class CommandOrder {
     return this.#held.has(cmdSn) || this.#plugged.has(cmdSn) ? 'ignore' : 'held';
   }
 
-  /** The command just admitted is rejected: it counts as not received, and the initiator fills the gap (§7.3). */
+  /**
+   * The command just admitted is rejected: it counts as not received, and the initiator fills the
+   * gap (§7.3).
+   */
   giveBack(cmdSn: number): void {
     if (serialAdd(cmdSn, 1) === this.expCmdSn) this.expCmdSn = cmdSn;
   }
@@ -94,7 +100,9 @@ export class CommandOrder {
     if (!this.#held.has(cmdSn)) this.#plugged.add(cmdSn);
   }
 
-  /** A held command won't be delivered; its number counts as received. `deliverHeld` is to follow. */
+  /**
+   * A held command won't be delivered; its number counts as received. `deliverHeld` is to follow.
+   */
   discard(cmdSn: number): void {
     const command = this.#held.get(cmdSn);
     if (command === undefined) return;
@@ -107,7 +115,10 @@ export class CommandOrder {
     return this.#held.has(cmdSn);
   }
 
-  /** The connection has ended: what it brought and was held goes with it. `deliverHeld` is to follow. */
+  /**
+   * The connection has ended: what it brought and was held goes with it. `deliverHeld` is to
+   * follow.
+   */
   forgetConnection(connection: TargetConnection): void {
     for (const [cmdSn, command] of [...this.#held]) {
       if (command.connection !== connection) continue;

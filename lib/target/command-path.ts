@@ -1,6 +1,7 @@
 /**
- * The way in of a SCSI command: SCSI Command and Data-Out PDUs to a task that runs (RFC 7143 §11.3, §11.7). Data is
- * copied once, from the received chunk into the task's transfer buffer, as it arrives.
+ * The way in of a SCSI command: SCSI Command and Data-Out PDUs to a task that runs (RFC 7143 §11.3,
+ * §11.7). Data is copied once, from the received chunk into the task's transfer buffer, as it
+ * arrives.
  */
 import {
   BHS_BYTES,
@@ -118,18 +119,20 @@ export class CommandPath {
     task.unsolicitedEnd = Math.min(parameters.firstBurstLengthBytes, scsi.expectedOutBytes);
   }
 
-  /** Extended CDB and bidirectional read length (§11.2.2). @returns false where an AHS can't be read. */
+  /**
+   * Extended CDB (§11.2.2). No command here is bidirectional, so a read length means nothing.
+   * @returns false where an AHS can't be read.
+   */
   #additionalHeaders(task: TargetTask, ahs: Buffer): boolean {
     const { scsi } = task;
     const extension = readCommandAhs(ahs);
     if (typeof extension === 'string') return false;
-    const { cdbRest, expectedReadLengthBytes } = extension;
+    const { cdbRest } = extension;
     if (scsi.cdbBytes + cdbRest.length > CDB_BYTES_MAX) return false;
     if (cdbRest.length > 0) {
       scsi.cdb = Buffer.concat([scsi.cdb, cdbRest]);
       scsi.cdbBytes = scsi.cdb.length;
     }
-    if (expectedReadLengthBytes !== undefined) scsi.expectedInBytes = expectedReadLengthBytes;
     return true;
   }
 
@@ -183,7 +186,10 @@ export class CommandPath {
     }
   }
 
-  /** Not yet its turn, or no transfer memory: unsolicited data, bounded by FirstBurstLength, waits on the heap. */
+  /**
+   * Not yet its turn, or no transfer memory: unsolicited data, bounded by FirstBurstLength, waits
+   * on the heap.
+   */
   #placeEarly(task: TargetTask, dataBytes: number): void {
     this.#currentEarly = true;
     task.early ??= Buffer.allocUnsafe(task.unsolicitedOpen ? task.unsolicitedEnd : dataBytes);
@@ -250,7 +256,10 @@ export class CommandPath {
     else if (this.#currentIsCommand) task.session.heldComplete(task.cmdSn);
   }
 
-  /** The task is over: what is left of its PDU goes nowhere, for its buffer may belong to another by now. */
+  /**
+   * The task is over: what is left of its PDU goes nowhere, for its buffer may belong to another by
+   * now.
+   */
   ended(task: TargetTask): void {
     if (this.#current !== task) return;
     this.#current = null;

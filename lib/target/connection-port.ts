@@ -5,6 +5,9 @@ export interface ConnectionPort {
   readonly remoteAddress: string;
   /** The connection's outbox got something; the shell empties it before the event loop turns. */
   wake(): void;
-  /** Sends what is in the outbox, then ends the connection; the shell answers with `connection.closed()`. */
+  /**
+   * Sends what is in the outbox, then ends the connection; the shell answers with
+   * `connection.closed()`.
+   */
   close(): void;
 }

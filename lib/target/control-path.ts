@@ -1,4 +1,7 @@
-/** Everything in full feature phase that isn't a transfer: NOP, task management, text, logout, SNACK (RFC 7143 §11). */
+/**
+ * Everything in full feature phase that isn't a transfer: NOP, task management, text, logout, SNACK
+ * (RFC 7143 §11).
+ */
 import {
   AsyncEvent,
   IMMEDIATE_BIT,
@@ -146,6 +149,10 @@ export class ControlPath {
     }
     session.managing++;
     whenInOrder(session, request, () => {
+      if (this.#connection.isClosed) {
+        session.managing--; // it went with its connection
+        return;
+      }
       performTaskManagement(session, request, this.#connection).then(
         (response) => this.#taskManagementDone(request, response),
         () => this.#taskManagementDone(request, TaskManagementResponseCode.functionRejected),
@@ -194,7 +201,10 @@ export class ControlPath {
     }
   }
 
-  /** Ends this connection, and with the last one the session; nothing that comes behind the request counts. */
+  /**
+   * Ends this connection, and with the last one the session; nothing that comes behind the request
+   * counts.
+   */
   #leave(request: LogoutRequest, whole: boolean): void {
     const connection = this.#connection;
     const session = connection.session!;
@@ -218,7 +228,9 @@ export class ControlPath {
     void this.#answerWhenEnded(request, ended);
   }
 
-  /** A dead medium must not keep the peer: it learns that commands of the connection may still end. */
+  /**
+   * A dead medium must not keep the peer: it learns that commands of the connection may still end.
+   */
   async #answerWhenEnded(request: LogoutRequest, ended: Promise<void>): Promise<void> {
     const { timers, limits } = this.#connection.node;
     const inTime = await within(timers, limits.abortMs, ended);

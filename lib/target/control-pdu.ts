@@ -6,7 +6,10 @@ import type { TargetConnection } from './target-connection.ts';
 
 const NO_DATA = Buffer.alloc(0);
 
-/** Queues a PDU whose header is encoded already, with pad and the digests in use. `data` without padding. */
+/**
+ * Queues a PDU whose header is encoded already, with pad and the digests in use. `data` without
+ * padding.
+ */
 export function sendEncoded(connection: TargetConnection, header: Buffer, data: Buffer): void {
   const { headerDigest, dataDigest, crc32c } = connection;
   const headBytes = headerDigest ? BHS_BYTES + DIGEST_BYTES : BHS_BYTES;
@@ -22,8 +25,8 @@ export function sendEncoded(connection: TargetConnection, header: Buffer, data: 
 }
 
 /**
- * Fills in the window of the session and the length of the data, and queues the PDU. StatSN is the caller's: not every
- * PDU uses one up.
+ * Fills in the window of the session and the length of the data, and queues the PDU. StatSN is the
+ * caller's: not every PDU uses one up.
  */
 export function sendControl<F extends Fields>(
   connection: TargetConnection,

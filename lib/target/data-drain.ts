@@ -1,6 +1,6 @@
 /**
- * Data-Out that is still owed for writes which a task management function ends: its answer waits until the initiator
- * has served every R2T it was sent (RFC 7143 §4.2.3.3), for a bounded time.
+ * Data-Out that is still owed for writes which a task management function ends: its answer waits
+ * until the initiator has served every R2T it was sent (RFC 7143 §4.2.3.3), for a bounded time.
  */
 import type { Timers } from '../base/index.ts';
 import type { TargetSession } from './target-session.ts';

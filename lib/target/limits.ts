@@ -1,4 +1,7 @@
-/** Every limit of an iSCSI target node, with its unit. Settings of the service override the defaults one by one. */
+/**
+ * Every limit of an iSCSI target node, with its unit. Settings of the service override the defaults
+ * one by one.
+ */
 import { assert, KIB, MIB } from '../base/index.ts';
 
 export interface TargetLimits {
@@ -13,7 +16,10 @@ export interface TargetLimits {
   readonly queueDepthMin: number;
   /** Immediate commands of one session that may be outstanding. */
   readonly immediateCommands: number;
-  /** Task management functions of one session that may be unanswered; they take no place of commands. */
+  /**
+   * Task management functions of one session that may be unanswered; they take no place of
+   * commands.
+   */
   readonly taskManagementFunctions: number;
   readonly maxRecvDataSegmentLengthBytes: number;
   readonly firstBurstLengthBytes: number;
@@ -25,18 +31,24 @@ export interface TargetLimits {
   readonly nopIntervalMs: number;
   /** Time for the answer, then the connection is dropped. */
   readonly nopTimeoutMs: number;
-  /** Time for aborted tasks to leave the medium before a task management function is answered as failed. */
+  /**
+   * Time for aborted tasks to leave the medium before a task management function is answered as
+   * failed.
+   */
   readonly abortMs: number;
   /**
-   * Time that a task management function waits for Data-Out which aborted writes are still owed, and for the peer to
-   * acknowledge earlier responses; some initiators stop sending at once.
+   * Time that a task management function waits for Data-Out which aborted writes are still owed,
+   * and for the peer to acknowledge earlier responses; some initiators stop sending at once.
    */
   readonly drainMs: number;
   /** Time from a logout request (async message) to the end of the session. */
   readonly logoutMs: number;
   /** Response bytes that a peer may leave unread before its requests are no longer read. */
   readonly unsentBytes: number;
-  /** Longest spin of the event loop after work at low depth, instead of sleep (lib/transport/loop-spin.ts); 0: none. */
+  /**
+   * Longest spin of the event loop after work at low depth, instead of sleep
+   * (lib/transport/loop-spin.ts); 0: none.
+   */
   readonly spinMs: number;
 }
 

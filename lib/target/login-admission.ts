@@ -1,6 +1,7 @@
 /**
- * Who gets in, and into which session: asked before authentication who the peer may be, and after it for a place
- * (RFC 7143 §6.3.4, §6.3.5). Nothing of a session is touched before the peer has proved itself.
+ * Who gets in, and into which session: asked before authentication who the peer may be, and after
+ * it for a place (RFC 7143 §6.3.4, §6.3.5). Nothing of a session is touched before the peer has
+ * proved itself.
  */
 import { LoginStatus } from '../iscsi/index.ts';
 import type {
@@ -74,8 +75,9 @@ export class LoginAdmission implements LoginPolicy {
   }
 
   /**
-   * Called once the peer is authenticated: ends what it takes the place of, and waits for that, never longer than
-   * `abortMs`. @returns why it can't be let in, undefined where `decide` may follow.
+   * Called once the peer is authenticated: ends what it takes the place of, and waits for that,
+   * never longer than `abortMs`. @returns why it can't be let in, undefined where `decide` may
+   * follow.
    */
   makeWay(result: LoginResult): Promise<LoginRefusal | undefined> {
     if (result.tsih !== 0) return this.#replaceConnection(result);
@@ -84,8 +86,8 @@ export class LoginAdmission implements LoginPolicy {
   }
 
   /**
-   * The same initiator port again: its session of before ends first, with all its commands (§6.3.5). Two logins of one
-   * port in the same moment end each other's until one is left.
+   * The same initiator port again: its session of before ends first, with all its commands
+   * (§6.3.5). Two logins of one port in the same moment end each other's until one is left.
    */
   async #replaceSession({ initiatorName, isid }: LoginResult): Promise<LoginRefusal | undefined> {
     const { sessionTable, counters, timers, limits } = this.#node;
@@ -104,7 +106,10 @@ export class LoginAdmission implements LoginPolicy {
     }
   }
 
-  /** The same connection of the session again: the one before ends first, with its commands (§6.3.4). */
+  /**
+   * The same connection of the session again: the one before ends first, with its commands
+   * (§6.3.4).
+   */
   async #replaceConnection(result: LoginResult): Promise<LoginRefusal | undefined> {
     const { timers, limits } = this.#node;
     const deadlineMs = timers.nowMs() + limits.abortMs;

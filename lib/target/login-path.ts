@@ -1,4 +1,7 @@
-/** The login of one connection: between the login machine of lib/iscsi and the node that knows hosts and sessions. */
+/**
+ * The login of one connection: between the login machine of lib/iscsi and the node that knows hosts
+ * and sessions.
+ */
 import {
   LOGIN_SEGMENT_BYTES,
   LoginResponder,
@@ -12,7 +15,10 @@ import { LoginAdmission } from './login-admission.ts';
 import { PORTAL_GROUP_TAG } from './node-options.ts';
 import type { TargetConnection } from './target-connection.ts';
 
-/** Asked for by our own host service: another value than last time says that unflushed writes may be gone. */
+/**
+ * Asked for by our own host service: another value than last time says that unflushed writes may be
+ * gone.
+ */
 const INCARNATION_KEY = 'X-io.hawser.Incarnation';
 
 export class LoginPath {

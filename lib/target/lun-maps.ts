@@ -63,7 +63,10 @@ export class LunMaps {
     }
   }
 
-  /** A session that logged in without a proof ends once the host has a secret: a name that has chap never goes without. */
+  /**
+   * A session that logged in without a proof ends once the host has a secret: a name that has chap
+   * never goes without.
+   */
   #mustProveItself(session: TargetSession, chap: boolean): boolean {
     return chap && session.identity.authenticatedAs === null;
   }

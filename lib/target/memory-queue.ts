@@ -1,6 +1,7 @@
 /**
- * Commands waiting for transfer memory, first come, first served, over all sessions of a node. No connection holds more
- * than its share, so that a peer which doesn't take its answers can't starve the others.
+ * Commands waiting for transfer memory, first come, first served, over all sessions of a node. No
+ * connection holds more than its share, so that a peer which doesn't take its answers can't starve
+ * the others.
  */
 import type { TransferBuffers } from '../block/index.ts';
 import type { TargetTask } from './target-task.ts';

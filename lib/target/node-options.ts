@@ -13,8 +13,8 @@ export interface NodeEvents {
   sessionOpened?(session: TargetSession): void;
   sessionClosed?(session: TargetSession, reason: string): void;
   /**
-   * A mistake of ours that a peer's bytes led to; its connection is closed. Where nobody listens it is thrown, and ends
-   * the process.
+   * A mistake of ours that a peer's bytes led to; its connection is closed. Where nobody listens it
+   * is thrown, and ends the process.
    */
   internalError?(details: { initiatorName: string; remoteAddress: string; error: unknown }): void;
   loginRefused?(details: {
@@ -49,7 +49,10 @@ export interface TargetNodeOptions {
   readonly events?: NodeEvents;
 }
 
-/** A network portal; all portals of a node form one portal group, so a session can be reinstated through another network. */
+/**
+ * A network portal; all portals of a node form one portal group, so a session can be reinstated
+ * through another network.
+ */
 export interface TargetPortal {
   /** `host:port` that is listened on. */
   readonly address: string;

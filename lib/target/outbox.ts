@@ -1,6 +1,6 @@
 /**
- * What a connection has to send, in order: pieces of memory, and who gets each piece back once the socket is done with
- * it. The shell takes a whole batch and writes it at once.
+ * What a connection has to send, in order: pieces of memory, and who gets each piece back once the
+ * socket is done with it. The shell takes a whole batch and writes it at once.
  */
 export interface Releasable {
   release(): void;
@@ -32,7 +32,10 @@ export class Outbox {
     return this.#filling.pieces.length;
   }
 
-  /** @param owner told when `piece` and everything pushed before it has left; null where nothing is to be given back. */
+  /**
+   * @param owner told when `piece` and everything pushed before it has left; null where nothing is
+   * to be given back.
+   */
   push(piece: Buffer, owner: Releasable | null): void {
     const batch = this.#filling;
     batch.pieces.push(piece);

@@ -1,6 +1,6 @@
 /**
- * The way out of a task: Data-In, SCSI Response and R2T (RFC 7143 §11.4, §11.7, §11.8). Data-In leaves from the memory
- * it was read into, a short answer as one piece with its header in front.
+ * The way out of a task: Data-In, SCSI Response and R2T (RFC 7143 §11.4, §11.7, §11.8). Data-In
+ * leaves from the memory it was read into, a short answer as one piece with its header in front.
  */
 import { HEADROOM_BYTES, TAILROOM_BYTES } from '../block/index.ts';
 import type { TransferBuffer } from '../block/index.ts';
@@ -49,7 +49,10 @@ export class ResponsePath {
     this.#connection.wake();
   }
 
-  /** Residual count and flags by RFC 7143 §11.4.5: what the CDB wants, or what moved, against what was expected. */
+  /**
+   * Residual count and flags by RFC 7143 §11.4.5: what the CDB wants, or what moved, against what
+   * was expected.
+   */
   #residual(task: TargetTask, sendBytes: number): void {
     const { scsi, expectedBytes } = task;
     const isWrite = scsi.dataOutBytes > 0;
@@ -222,7 +225,10 @@ export class ResponsePath {
   }
 }
 
-/** Target transfer tag of a task's n-th R2T: unique among those open in the session, never FFFFFFFFh. */
+/**
+ * Target transfer tag of a task's n-th R2T: unique among those open in the session, never
+ * FFFFFFFFh.
+ */
 export function transferTag(task: TargetTask, r2tSn: number): number {
   return task.slot * 0x10000 + (r2tSn & 0xffff);
 }

@@ -82,7 +82,10 @@ export class SessionTable {
     this.#node.options.events?.sessionOpened?.(session);
   }
 
-  /** Ends a session: no new command, connections closed, tasks aborted. Resolves when its last task has left the medium. */
+  /**
+   * Ends a session: no new command, connections closed, tasks aborted. Resolves when its last task
+   * has left the medium.
+   */
   end(
     session: TargetSession,
     reason: string,

@@ -1,7 +1,7 @@
 /**
- * One TCP connection of a target, sans-I/O: bytes in through `receive`, bytes out through `outbox`, time through the
- * node's timers. Login first (`login-path.ts`), then full feature phase: transfers by `command-path.ts` and
- * `response-path.ts`, the rest by `control-path.ts`.
+ * One TCP connection of a target, sans-I/O: bytes in through `receive`, bytes out through `outbox`,
+ * time through the node's timers. Login first (`login-path.ts`), then full feature phase: transfers
+ * by `command-path.ts` and `response-path.ts`, the rest by `control-path.ts`.
  */
 import { AssertionError } from '../base/index.ts';
 import {
@@ -99,9 +99,10 @@ export class TargetConnection implements PduSink {
   }
 
   /**
-   * No peer ends the process: where its bytes lead to something unforeseen, its connection ends, and with it the
-   * session. An invariant that is broken after login is another matter: memory may be in the hands of two commands by
-   * then, so the process ends before data is damaged. Before login nothing is shared.
+   * No peer ends the process: where its bytes lead to something unforeseen, its connection ends,
+   * and with it the session. An invariant that is broken after login is another matter: memory may
+   * be in the hands of two commands by then, so the process ends before data is damaged. Before
+   * login nothing is shared.
    */
   #contain(error: unknown): void {
     const mayBeShared = this.session !== null && error instanceof AssertionError;
@@ -150,7 +151,10 @@ export class TargetConnection implements PduSink {
     return statSn;
   }
 
-  /** Nothing that the peer sends from now on is looked at: it has logged out, or its connection is being ended. */
+  /**
+   * Nothing that the peer sends from now on is looked at: it has logged out, or its connection is
+   * being ended.
+   */
   stopReceiving(): void {
     this.framer.stopped = true;
   }
@@ -252,8 +256,8 @@ export class TargetConnection implements PduSink {
   }
 
   /**
-   * The data digest is wrong (§7.8). A command that doesn't count as received leaves a gap in the order of commands,
-   * which at error recovery level 0 is mended by recovery of the session.
+   * The data digest is wrong (§7.8). A command that doesn't count as received leaves a gap in the
+   * order of commands, which at error recovery level 0 is mended by recovery of the session.
    * @returns whether the PDU ends here; the task of a Data-Out is told.
    */
   #endDamaged(): boolean {
@@ -295,7 +299,9 @@ export class TargetConnection implements PduSink {
     this.node.memoryQueue.shareFreed();
   }
 
-  /** Resolves when the peer has acknowledged all responses so far, at the latest after `limitMs`. */
+  /**
+   * Resolves when the peer has acknowledged all responses so far, at the latest after `limitMs`.
+   */
   acknowledged(limitMs: number): Promise<void> {
     if (this.isClosed) return Promise.resolve();
     if (this.pingTag === 0) this.ping();

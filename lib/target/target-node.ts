@@ -1,6 +1,6 @@
 /**
- * A target node: its portals, its sessions and who may see what. Sans-I/O: the shell hands it connections, timers
- * hand it time.
+ * A target node: its portals, its sessions and who may see what. Sans-I/O: the shell hands it
+ * connections, timers hand it time.
  */
 import { ChallengeRegister } from '../auth/index.ts';
 import type { TransferBuffers } from '../block/index.ts';
@@ -125,7 +125,10 @@ export class TargetNode {
 
   // ------------------------------------------------------------------ sessions
 
-  /** Ends a session and its tasks; resolves when none of them can touch the medium. `except` stays open for its answer. */
+  /**
+   * Ends a session and its tasks; resolves when none of them can touch the medium. `except` stays
+   * open for its answer.
+   */
   endSession(
     session: TargetSession,
     reason: string,
@@ -135,8 +138,8 @@ export class TargetNode {
   }
 
   /**
-   * Ends one connection of a session that goes on with others: nothing more is taken from it, its own tasks end.
-   * Resolves when these have left the medium.
+   * Ends one connection of a session that goes on with others: nothing more is taken from it, its
+   * own tasks end. Resolves when these have left the medium.
    */
   endConnection(connection: TargetConnection): Promise<void> {
     const { cid } = connection;
@@ -158,7 +161,10 @@ export class TargetNode {
     void this.sessionTable.end(session, 'no connection took the place of the last one');
   }
 
-  /** TARGET COLD RESET ends the sender's sessions, and nobody else's (design: one host never hurts another). */
+  /**
+   * TARGET COLD RESET ends the sender's sessions, and nobody else's (design: one host never hurts
+   * another).
+   */
   coldReset(sender: TargetSession): void {
     for (const session of this.sessionTable.of(sender.identity.initiatorName)) {
       void this.endSession(session, 'target cold reset');
@@ -184,7 +190,10 @@ export class TargetNode {
     return true;
   }
 
-  /** Brings the LUN maps of live sessions up to the directory; resolves when tasks on what was taken away have ended. */
+  /**
+   * Brings the LUN maps of live sessions up to the directory; resolves when tasks on what was taken
+   * away have ended.
+   */
   refreshAccess(): Promise<void> {
     return this.#lunMaps.refreshAll();
   }

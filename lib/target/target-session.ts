@@ -1,5 +1,6 @@
 /**
- * An iSCSI session: the CmdSN window over all its connections, its tasks and its I_T nexus (RFC 7143 §4.2.2).
+ * An iSCSI session: the CmdSN window over all its connections, its tasks and its I_T nexus (RFC
+ * 7143 §4.2.2).
  */
 import { assert } from '../base/index.ts';
 import type { OperationalParameters } from '../iscsi/index.ts';
@@ -86,8 +87,8 @@ export class TargetSession {
   }
 
   /**
-   * MaxCmdSN to show now: what the queue depth still holds, and no more than a minimum while the server is short of
-   * transfer memory; never goes back (§4.2.2.1).
+   * MaxCmdSN to show now: what the queue depth still holds, and no more than a minimum while the
+   * server is short of transfer memory; never goes back (§4.2.2.1).
    */
   advanceWindow(): number {
     const { limits, memoryQueue } = this.node;
@@ -136,7 +137,8 @@ export class TargetSession {
 
   /**
    * An abort names a command that hasn't come: it counts as received from now on (§11.6.1).
-   * @returns false where its number is outside of the window, or not before that of the abort, or taken.
+   * @returns false where its number is outside of the window, or not before that of the abort, or
+   * taken.
    */
   plug(cmdSn: number, abortCmdSn: number): boolean {
     const inWindow = !serialBefore(cmdSn, this.expCmdSn) && !serialBefore(this.#maxCmdSn, cmdSn);
@@ -146,7 +148,10 @@ export class TargetSession {
     return true;
   }
 
-  /** The connection has ended and the session goes on: its commands that wait for their turn go with it. */
+  /**
+   * The connection has ended and the session goes on: its commands that wait for their turn go with
+   * it.
+   */
   forgetHeld(connection: TargetConnection): void {
     this.#order.forgetConnection(connection);
     this.#order.deliverHeld();
@@ -201,7 +206,10 @@ export class TargetSession {
     if (task.phase === TaskPhase.waitingMemory) this.node.memoryQueue.forget(task);
   }
 
-  /** A window that was shown closed and has room again is told, for no response may be on its way to tell it (§4.2.2.1). */
+  /**
+   * A window that was shown closed and has room again is told, for no response may be on its way to
+   * tell it (§4.2.2.1).
+   */
   #reopenWindow(): void {
     const closed = serialBefore(this.#maxCmdSn, this.expCmdSn);
     if (!closed || this.#reopening) return;

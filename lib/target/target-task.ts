@@ -1,4 +1,7 @@
-/** One SCSI command of a session and the state of its data transfer. Pooled: its fields outlive commands, its meaning doesn't. */
+/**
+ * One SCSI command of a session and the state of its data transfer. Pooled: its fields outlive
+ * commands, its meaning doesn't.
+ */
 import { ScsiTask } from '../scsi/index.ts';
 import type { SenseReason } from '../scsi/index.ts';
 import type { TargetConnection } from './target-connection.ts';
@@ -32,9 +35,15 @@ export class TargetTask {
   /** Expected Data Transfer Length. */
   expectedBytes = 0;
 
-  /** Data-Out to collect before the device server runs: the smaller of what the CDB asks and what the initiator offers. */
+  /**
+   * Data-Out to collect before the device server runs: the smaller of what the CDB asks and what
+   * the initiator offers.
+   */
   neededOutBytes = 0;
-  /** Data-Out received, in ascending gap-free order (DataPDUInOrder and DataSequenceInOrder are always Yes here). */
+  /**
+   * Data-Out received, in ascending gap-free order (DataPDUInOrder and DataSequenceInOrder are
+   * always Yes here).
+   */
   receivedOutBytes = 0;
   /** Unsolicited Data-Out PDUs still follow. */
   unsolicitedOpen = false;
@@ -51,7 +60,10 @@ export class TargetTask {
   /** Data that came before the command had its turn or its transfer memory; null: none. */
   early: Buffer | null = null;
   earlyBytes = 0;
-  /** What the command ends with once the initiator has sent all that it was asked for; null: it is performed. */
+  /**
+   * What the command ends with once the initiator has sent all that it was asked for; null: it is
+   * performed.
+   */
   refusal: SenseReason | null = null;
   /** Transfer memory as it counts against the connection's share. */
   memoryBytes = 0;

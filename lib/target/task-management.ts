@@ -1,6 +1,7 @@
 /**
- * Task management function requests (RFC 7143 §11.5, §11.6). "Complete" is said only of what was done: of tasks that can
- * no longer touch the medium. What doesn't end in the time allowed is answered as rejected.
+ * Task management function requests (RFC 7143 §11.5, §11.6). "Complete" is said only of what was
+ * done: of tasks that can no longer touch the medium. What doesn't end in the time allowed is
+ * answered as rejected.
  */
 import { TaskManagementFunction, TaskManagementResponseCode } from '../iscsi/index.ts';
 import type { TaskManagementRequest } from '../iscsi/index.ts';
@@ -27,19 +28,33 @@ interface MultiTaskRow {
   readonly perform: (scsi: ScsiTarget, nexus: ItNexus, lun: number) => Promise<TmfOutcome>;
 }
 
-// prettier-ignore
 const multiTaskRows: Readonly<Record<number, MultiTaskRow>> = {
-  [TaskManagementFunction.abortTaskSet]: { ofUnit: true, perform: (scsi, nexus, lun) => scsi.abortTaskSet(nexus, lun) },
-  [TaskManagementFunction.clearTaskSet]: { ofUnit: true, perform: (scsi, nexus, lun) => scsi.clearTaskSet(nexus, lun) },
-  [TaskManagementFunction.logicalUnitReset]: { ofUnit: true,
-    perform: (scsi, nexus, lun) => scsi.logicalUnitReset(nexus, lun) },
-  [TaskManagementFunction.targetWarmReset]: { ofUnit: false, perform: (scsi, nexus) => scsi.targetReset(nexus) },
-  [TaskManagementFunction.targetColdReset]: { ofUnit: false, perform: (scsi, nexus) => scsi.targetReset(nexus) },
+  [TaskManagementFunction.abortTaskSet]: {
+    ofUnit: true,
+    perform: (scsi, nexus, lun) => scsi.abortTaskSet(nexus, lun),
+  },
+  [TaskManagementFunction.clearTaskSet]: {
+    ofUnit: true,
+    perform: (scsi, nexus, lun) => scsi.clearTaskSet(nexus, lun),
+  },
+  [TaskManagementFunction.logicalUnitReset]: {
+    ofUnit: true,
+    perform: (scsi, nexus, lun) => scsi.logicalUnitReset(nexus, lun),
+  },
+  [TaskManagementFunction.targetWarmReset]: {
+    ofUnit: false,
+    perform: (scsi, nexus) => scsi.targetReset(nexus),
+  },
+  [TaskManagementFunction.targetColdReset]: {
+    ofUnit: false,
+    perform: (scsi, nexus) => scsi.targetReset(nexus),
+  },
 };
 
 /**
- * Runs once the function may see the tasks that it affects: those of one logical unit when every command before it has
- * come (§4.2.3.3); an abort of one task at once, for it may be what fills the gap.
+ * Runs once the function may see the tasks that it affects: those of one logical unit when every
+ * command before it has come (§4.2.3.3); an abort of one task at once, for it may be what fills the
+ * gap.
  */
 export function whenInOrder(
   session: TargetSession,
@@ -77,8 +92,8 @@ export async function performTaskManagement(
 const lunOf = ({ scsi }: TargetTask): number => decodeLun(scsi.lunHigh, scsi.lunLow);
 
 /**
- * Responses on the session's other connections could arrive behind ours: it waits until the peer has them
- * (§4.2.2.3).
+ * Responses on the session's other connections could arrive behind ours: it waits until the peer
+ * has them (§4.2.2.3).
  */
 async function responsesTaken(session: TargetSession, answering: TargetConnection): Promise<void> {
   const others = [...session.connections.values()].filter((other) => other !== answering);

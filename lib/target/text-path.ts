@@ -1,4 +1,7 @@
-/** Text requests in full feature phase: SendTargets, the host's partitions, MaxRecvDataSegmentLength (RFC 7143 §11.10). */
+/**
+ * Text requests in full feature phase: SendTargets, the host's partitions, MaxRecvDataSegmentLength
+ * (RFC 7143 §11.10).
+ */
 import {
   PARTITIONS_KEY,
   formatPartitions,

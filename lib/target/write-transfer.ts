@@ -1,6 +1,6 @@
 /**
- * What the Data-Out of a write must be, and where it stands (RFC 7143 §11.7, §11.8). DataPDUInOrder and
- * DataSequenceInOrder are Yes: every byte comes once, in ascending order.
+ * What the Data-Out of a write must be, and where it stands (RFC 7143 §11.7, §11.8). DataPDUInOrder
+ * and DataSequenceInOrder are Yes: every byte comes once, in ascending order.
  */
 import { RESERVED_TAG } from '../iscsi/index.ts';
 import type { SenseReason } from '../scsi/index.ts';
@@ -55,7 +55,9 @@ export function countReceived(task: TargetTask, dataBytes: number, early: boolea
   if (!task.unsolicitedOpen && task.r2tsSent === 0) task.solicitedStart = task.receivedOutBytes;
 }
 
-/** The last PDU of a sequence has come. @returns why the write ends, where the sequence is short. */
+/**
+ * The last PDU of a sequence has come. @returns why the write ends, where the sequence is short.
+ */
 export function endSequence(task: TargetTask): SenseReason | null {
   task.nextDataSn = 0;
   if (task.unsolicitedOpen) {

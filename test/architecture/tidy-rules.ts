@@ -9,7 +9,9 @@ export const FUNCTION_LINES_MAX = 60;
 export const FILE_LINES_MAX = 400;
 export const LINE_COLUMNS_MAX = 100;
 /** Declared tables stand under `// prettier-ignore`, one row a line. */
-export const TABLE_COLUMNS_MAX = 120;
+export const TABLE_COLUMNS_MAX = 180;
+/** A test's name is a sentence, and a sentence isn't broken. */
+export const TEST_COLUMNS_MAX = 140;
 export const PARAMETERS_MAX = 4;
 
 /** A test file's `describe` and `it` are chapters, not functions. */
@@ -28,8 +30,9 @@ const longFile: Rule = (file) => {
 
 const longLines: Rule = (file) => {
   const tables = tableLines(file);
+  const proseMax = file.path.startsWith('test/') ? TEST_COLUMNS_MAX : LINE_COLUMNS_MAX;
   return file.text.split('\n').flatMap((line, index) => {
-    const columnsMax = tables.has(index + 1) ? TABLE_COLUMNS_MAX : LINE_COLUMNS_MAX;
+    const columnsMax = tables.has(index + 1) ? TABLE_COLUMNS_MAX : proseMax;
     return [...line].length > columnsMax
       ? [`${file.path}:${index + 1}: ${line.length} columns`]
       : [];

@@ -108,7 +108,7 @@ describe('A change that hosts must hear of (rule 71)', () => {
     expect(senseOf(await peer.answer()), 'once').to.equal('');
   });
 
-  it('another LUN is told at once on those that were there, and by unit attention 3F/0E', async () => {
+  it('another LUN is told at once on the others, and by unit attention 3F/0E', async () => {
     const world = new TargetWorld();
     const peer = await new Peer(world).connect();
     const view = world.openView(HOST);

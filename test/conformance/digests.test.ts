@@ -140,7 +140,7 @@ describe('A wrong data digest (rule 26)', () => {
     expectAtRest(world);
   });
 
-  it('of immediate data: Reject 02h, the command is not performed, and the session is recovered', async () => {
+  it('of immediate data: Reject 02h, nothing is performed, the session is recovered', async () => {
     const { world, peer } = await connected(BOTH);
     peer.write(8, Buffer.alloc(8 * BLOCK, 0xaa), {}, { data: true });
     const answers = await peer.received();

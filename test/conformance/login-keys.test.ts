@@ -137,7 +137,7 @@ describe('Every key of the login (rules 13, 16, 33-35)', () => {
     expect((await answerTo(keys)).answers.get('FirstBurstLength')).to.equal('Irrelevant');
   });
 
-  it('of a session is Irrelevant on its later connections, those of a connection are not', async () => {
+  it('of a session is Irrelevant on later connections, those of a connection are not', async () => {
     const world = new TargetWorld();
     const first = await new Peer(world).connect({ keys: { MaxConnections: '2' } });
     const keys = { MaxBurstLength: '512', InitialR2T: 'No', HeaderDigest: 'CRC32C' };

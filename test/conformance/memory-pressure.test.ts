@@ -20,7 +20,7 @@ async function stored(world: TargetWorld, bytes: number): Promise<Buffer> {
 }
 
 describe('A server that is short of transfer memory (rules 5, 23)', () => {
-  it('opens the command window no further than its minimum, and again when memory is back', async () => {
+  it('opens the command window no further than its minimum until memory is back', async () => {
     const limits = { queueDepth: 8, queueDepthMin: 2 };
     const { world, peer } = await connected({ limits, budgetBytes: 64 * KIB });
     const taken = world.buffers.acquire(64 * KIB)!;
@@ -52,7 +52,7 @@ describe('A server that is short of transfer memory (rules 5, 23)', () => {
     expectAtRest(world);
   });
 
-  it('keeps unsolicited data until there is memory, also where that comes in the middle of a PDU', async () => {
+  it('keeps unsolicited data until there is memory, also in the middle of a PDU', async () => {
     const { world, peer } = await connected({ budgetBytes: 64 * KIB });
     const data = Buffer.from(Array.from({ length: 8192 }, (_, index) => (index * 13) & 0xff));
     const taken = world.buffers.acquire(64 * KIB)!;

@@ -33,7 +33,7 @@ function reportLuns(allocationBytes: number): Buffer {
 }
 
 describe('Data-In (rules 6, 8, 16-18)', () => {
-  it('is cut at the initiator’s segments, ends sequences at MaxBurstLength, and counts through', async () => {
+  it('is cut at the initiator’s segments and at MaxBurstLength, and counts through', async () => {
     const keys = { MaxRecvDataSegmentLength: '3072', MaxBurstLength: '8192' };
     const { world, peer } = await connected(keys);
     const data = Buffer.from(Array.from({ length: 40 * BLOCK }, (_, index) => (index * 3) & 0xff));
@@ -108,7 +108,7 @@ describe('ExpDataSN (rule 10)', () => {
 });
 
 describe('The residual of a read (rules 21, 22)', () => {
-  it('is an overflow where the CDB wants more than expected, and only that much is sent', async () => {
+  it('is an overflow where the CDB wants more, and only what is expected is sent', async () => {
     const { peer } = await connected();
     peer.read(8, { expectedDataTransferLengthBytes: 1000 });
     const pdu = await peer.answer();
@@ -141,7 +141,7 @@ describe('The residual of a read (rules 21, 22)', () => {
   });
 
   for (const allocationBytes of [8, 12, 16]) {
-    it(`is none where REPORT LUNS is cut to ${allocationBytes} bytes by its allocation length`, async () => {
+    it(`is none where REPORT LUNS has an allocation length of ${allocationBytes}`, async () => {
       const { peer } = await connected();
       const value = { read: true, expectedDataTransferLengthBytes: allocationBytes };
       peer.command(reportLuns(allocationBytes), value);

@@ -28,7 +28,7 @@ function expectReject(pdu: Pdu | undefined, reason: RejectReason, sent: Buffer):
 }
 
 describe('Reject (rules 27, 56)', () => {
-  it('carries the header refused, uses up a StatSN, and leaves the connection as it was', async () => {
+  it('carries the header refused, uses up a StatSN, and the connection goes on', async () => {
     const { peer } = await connected();
     const statSn = peer.expStatSn;
     const sent = peer.bytesOf(snackRequest, { type: SnackType.status, begRun: 1, runLength: 1 });

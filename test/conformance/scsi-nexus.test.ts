@@ -49,7 +49,7 @@ describe('A new nexus (rule 59)', () => {
     expect((await peer.run(testUnitReady)).status).to.equal(0);
   });
 
-  it('may ask who is there before: INQUIRY and REPORT LUNS go through and settle nothing', async () => {
+  it('may ask who is there: INQUIRY and REPORT LUNS go through and settle nothing', async () => {
     const peer = new Peer(new TargetWorld());
     await peer.login();
     expect((await peer.run(inquiry(-1, 96), { inBytes: 96 })).status).to.equal(0);
@@ -64,7 +64,7 @@ describe('A new nexus (rule 59)', () => {
     expect([status, data[2]! & 0x0f, data[12]]).to.deep.equal([0, 6, 0x29]);
   });
 
-  it('is a new one after reinstatement, and none after a new connection of the session', async () => {
+  it('is a new one after reinstatement, none after a new connection of the session', async () => {
     const world = new TargetWorld();
     const peer = await new Peer(world).connect();
     const joined = await new Peer(world).connect({ tsih: peer.tsih, cid: 1, cmdSn: peer.cmdSn });

@@ -30,7 +30,13 @@ async function discovering(world = withPortals()): Promise<{ world: TargetWorld;
   return { world, peer };
 }
 
-const TARGETS = `TargetName=${TARGET_NAME}\0TargetAddress=127.0.0.1:3260,1\0TargetAddress=storage.example:860,1\0`;
+const TARGETS = [
+  `TargetName=${TARGET_NAME}`,
+  'TargetAddress=127.0.0.1:3260,1',
+  'TargetAddress=storage.example:860,1',
+]
+  .map((pair) => `${pair}\0`)
+  .join('');
 const targetTag = ({ header }: Pdu): number => header.readUInt32BE(20);
 
 describe('SendTargets (rules 37, 38)', () => {

@@ -8,7 +8,9 @@ const ROUNDS = 20;
 const SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
 const LIFE_MS_MAX = 120;
 const MIB = 1024 * 1024;
-/** Lanes change things side by side, each its own partitions, so that each knows what it did last. */
+/**
+ * Lanes change things side by side, each its own partitions, so that each knows what it did last.
+ */
 const LANES = [0, 1, 2];
 
 /** Hosts by partition; absent: there is no such partition. */
@@ -78,8 +80,10 @@ class Lane {
     const path = `/partitions/${name}`;
     const list = this.state.get(name);
     if (list === undefined) {
-      const body = { name, sizeBytes: 2 * MIB };
-      const apply = (state: State): void => void state.set(name, new Set());
+      const given = this.#random.below(2) === 0 ? ['web1', 'web2'] : [];
+      const list = Object.fromEntries(given.map((host) => [host, 'ro']));
+      const body = { name, sizeBytes: 2 * MIB, hosts: list };
+      const apply = (state: State): void => void state.set(name, new Set(given));
       return { method: 'POST', path: '/partitions', body, apply };
     }
     if (name !== 'data1' && this.#random.below(3) === 0) {
@@ -91,7 +95,7 @@ class Lane {
       return { method: 'DELETE', path: assign, apply };
     }
     const apply = (state: State): void => void state.get(name)!.add('web1');
-    return { method: 'PUT', path: assign, body: { rights: 'rw' }, apply };
+    return { method: 'PUT', path: assign, body: { rights: 'ro' }, apply };
   }
 }
 

@@ -70,7 +70,15 @@ function tlsServer(
       throw new Failure('usage', `admin.tls: ${(error as Error).message}`, { cause: error });
     }
   };
-  return createTlsServer({ cert: read(files.certFile), key: read(files.keyFile) }, handler);
+  const [cert, key] = [read(files.certFile), read(files.keyFile)];
+  try {
+    return createTlsServer({ cert, key }, handler);
+  } catch (error) {
+    const found = `${files.certFile} and ${files.keyFile} make no certificate with its key`;
+    throw new Failure('usage', `admin.tls: ${found}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
 }
 
 function listening(server: Server, where: string, address: object): Promise<void> {

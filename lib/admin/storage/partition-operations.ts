@@ -45,16 +45,15 @@ export function partitionOf({ holder, units }: ServerParts, name: string): Parti
 
 export async function createPartition(parts: ServerParts, wanted: NewPartition): Promise<void> {
   const { holder, units } = parts;
-  const { name, sizeBytes, shared } = wanted;
-  refuseUnknownHosts(parts, Object.keys(wanted.hosts));
+  const { name, sizeBytes, shared, hosts } = wanted;
+  refuseUnknownHosts(parts, Object.keys(hosts));
   refuseSeveralWriters(wanted);
   const { array } = holder;
   const lun = wanted.lun ?? freeLun(parts);
   await freeSeenLun(parts, lun, wanted.force);
   const sharing = shared ? 'cluster' : 'none';
   const blockSizeBytes = knownBlockSize(wanted.blockSizeBytes);
-  await array.create({ name, sizeBytes, lun, blockSizeBytes, shared: sharing });
-  for (const [host, rights] of Object.entries(wanted.hosts)) await array.assign(name, host, rights);
+  await array.create({ name, sizeBytes, lun, blockSizeBytes, shared: sharing, hosts });
   units.addReady(array);
   announce(parts, 'partition', name, `partition ${name} created as LUN ${lun}`);
   await publishAccess(parts, `partition ${name} was created`);
@@ -153,17 +152,10 @@ export async function assignPartition(
   host: string,
   wanted: NewAssignment,
 ): Promise<void> {
-  const { array } = parts.holder;
-  const before = partitionOf(parts, name).shared;
+  partitionOf(parts, name);
   refuseUnknownHosts(parts, [host]);
-  if (wanted.shared) await array.setShared(name, 'cluster');
-  try {
-    await array.assign(name, host, wanted.rights);
-  } catch (error) {
-    if (wanted.shared && before === 'none')
-      await array.setShared(name, 'none').catch(() => undefined);
-    throw error;
-  }
+  const sharing = wanted.shared ? 'cluster' : undefined;
+  await parts.holder.array.assign(name, host, wanted.rights, sharing);
   const done = `partition ${name} was assigned to ${host} (${wanted.rights})`;
   announce(parts, 'partition', name, done);
   await publishAccess(parts, done);

@@ -4,10 +4,9 @@
  */
 import { Failure } from '../../base/index.ts';
 import { foldIscsiName } from '../../iscsi/index.ts';
-import { deletePartition } from './delete-partition.ts';
 import type { GivenCredentials } from './host-operations.ts';
 import { putHost, removeHost } from './host-operations.ts';
-import { assignPartition, createPartition } from './partition-operations.ts';
+import { createPartition } from './partition-operations.ts';
 import type { ServerParts } from './server-parts.ts';
 
 export interface ShareRequest {
@@ -45,24 +44,14 @@ export async function createShare(parts: ServerParts, wanted: ShareRequest): Pro
       lun: wanted.lun ?? null,
       blockSizeBytes: wanted.blockSizeBytes ?? null,
       shared: false,
-      hosts: {},
+      hosts: { [host]: 'rw' },
       force: false,
     });
-    await assignOrDelete(parts, wanted.name, host);
   } catch (error) {
     if (known === undefined) await removeHost(parts, host, { force: true });
     throw error;
   }
   return { host, hostIsNew: known === undefined };
-}
-
-async function assignOrDelete(parts: ServerParts, name: string, host: string): Promise<void> {
-  try {
-    await assignPartition(parts, name, host, { rights: 'rw', shared: false });
-  } catch (error) {
-    await deletePartition(parts, name, { force: true });
-    throw error;
-  }
 }
 
 const HOST_NAME_LENGTH_MAX = 63;

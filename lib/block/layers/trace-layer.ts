@@ -113,5 +113,6 @@ export function formatTrace(record: TraceRecord): string {
   const end = record.outcome === null ? 'in flight' : outcomeName(record.outcome);
   const range = record.op === BlockOp.flush ? '' : ` ${record.offsetBytes}+${record.lengthBytes}`;
   const tookMs = (record.endMs - record.startMs).toFixed(1);
-  return `#${record.sequence} ${opName(record.op)}${record.fua ? ' fua' : ''}${range} ${end} ${tookMs} ms`;
+  const op = `${opName(record.op)}${record.fua ? ' fua' : ''}`;
+  return `#${record.sequence} ${op}${range} ${end} ${tookMs} ms`;
 }

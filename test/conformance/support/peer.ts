@@ -1,6 +1,6 @@
 /**
- * An initiator that does what a test tells it, right or wrong: raw PDUs to a target without a socket, digests on both
- * sides, login in any number of steps.
+ * An initiator that does what a test tells it, right or wrong: raw PDUs to a target without a
+ * socket, digests on both sides, login in any number of steps.
  */
 import { expect } from 'chai';
 import {
@@ -385,7 +385,9 @@ export const identity = (name: string = HOST): Keys => ({
 export const opcodesOf = (pdus: readonly Pdu[]): number[] => pdus.map(({ opcode }) => opcode);
 export const tagsOf = (pdus: readonly Pdu[]): number[] => pdus.map(({ tag }) => tag);
 
-/** Sense key and additional sense code of a SCSI Response in fixed format, as `key/ascascq` in hex. */
+/**
+ * Sense key and additional sense code of a SCSI Response in fixed format, as `key/ascascq` in hex.
+ */
 export function senseOf({ opcode, data }: Pdu): string {
   expect(opcode).to.equal(Opcode.scsiResponse);
   if (data.length === 0) return '';

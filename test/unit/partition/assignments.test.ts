@@ -26,6 +26,26 @@ describe('Assignments', () => {
     ]);
   });
 
+  it('come with a new partition in one step, or not at all', async () => {
+    const { generation } = array.status();
+    await array.create({ name: 'b', sizeBytes: MIB, hosts: { web1: 'rw', '*': 'ro' } });
+    expect(array.partition('b').hosts.map(({ host }) => host)).to.deep.equal(['*', 'web1']);
+    // one for what is wanted, one when its space is zeroed
+    expect(array.status().generation).to.equal(generation + 2);
+    const hosts = { web1: 'rw', web2: 'rw' } as const;
+    const { kind } = await refusal(array.create({ name: 'c', sizeBytes: MIB, hosts }));
+    expect(kind).to.equal('notAllowed');
+    expect(array.find('c')).to.equal(undefined);
+  });
+
+  it('are made together with the sharing that they need, or not at all', async () => {
+    await array.assign('a', 'web1', 'rw');
+    expect((await refusal(array.assign('a', '/', 'rw', 'cluster'))).kind).to.equal('usage');
+    expect(array.partition('a').shared).to.equal('none');
+    await array.assign('a', 'web2', 'rw', 'cluster');
+    expect(array.partition('a').shared).to.equal('cluster');
+  });
+
   it('change their rights when made again', async () => {
     await array.assign('a', 'web1', 'rw');
     await array.assign('a', 'web1', 'ro');
