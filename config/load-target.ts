@@ -113,6 +113,7 @@ function toConfig(file: string, values: Values, desired: DesiredState): TargetCo
       engine: io['engine'] as TargetConfig['io']['engine'],
       direct: io['direct'] as boolean,
       writeCache: io['writeCache'] === 'on',
+      spin: io['spin'] as boolean,
     },
     desired,
     limits: limitsConfig(values['limits'] as Values),

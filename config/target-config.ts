@@ -60,6 +60,7 @@ export interface TargetConfig {
     readonly engine: 'io_uring' | 'threads' | 'auto';
     readonly direct: boolean;
     readonly writeCache: boolean;
+    readonly spin: boolean;
   };
   readonly desired: DesiredState;
   readonly limits: LimitsConfig;

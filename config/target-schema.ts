@@ -88,6 +88,11 @@ const io = section('how disks are read and written', {
     default: 'on',
     reload: false,
   }),
+  spin: leaf('switch', {
+    doc: 'spin for up to 100 microseconds instead of sleeping, while little is under way',
+    default: true,
+    reload: false,
+  }),
 });
 
 const host = section('a host that may log in', {
@@ -171,8 +176,8 @@ const limits = section('limits, each with its default; they hold from the next s
     default: '256MiB',
   }),
   loginTimeout: timeout('time from connect to the end of login', '15s'),
-  nopInterval: timeout('silence after which a connection is asked for a sign of life', '15s'),
-  nopTimeout: timeout('time for that sign', '15s'),
+  nopInterval: timeout('silence after which a connection is asked for a sign of life', '30s'),
+  nopTimeout: timeout('time for that sign', '45s'),
   abortTimeout: timeout('time for aborted commands to leave the disk', '15s'),
   drainTimeout: timeout('time for commands under way when the server stops', '10s'),
 });

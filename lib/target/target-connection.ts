@@ -3,12 +3,13 @@
  * time through the node's timers. Login first (`login-path.ts`), then full feature phase: transfers
  * by `command-path.ts` and `response-path.ts`, the rest by `control-path.ts`.
  */
-import { AssertionError } from '../base/index.ts';
+import { AssertionError, roundDown } from '../base/index.ts';
 import {
   BHS_BYTES,
   IMMEDIATE_BIT,
   OPCODE_MASK,
   Opcode,
+  PAD_BYTES,
   PduFramer,
   RejectReason,
   pduRow,
@@ -51,7 +52,7 @@ export class TargetConnection implements PduSink {
   statSn = 0;
   headerDigest = false;
   dataDigest = false;
-  /** MaxRecvDataSegmentLength that the peer declared. */
+  /** Longest data segment that we send, a multiple of 4. */
   peerSegmentBytesMax = PEER_SEGMENT_BYTES_DEFAULT;
   isClosed = false;
   /** When bytes last came, by the node's coarse clock. */
@@ -283,11 +284,17 @@ export class TargetConnection implements PduSink {
   enterFullFeature(session: TargetSession, cid: number, parameters: OperationalParameters): void {
     this.session = session;
     this.cid = cid;
-    this.peerSegmentBytesMax = parameters.maxSendDataSegmentLengthBytes;
+    this.segmentLengthDeclared(parameters.maxSendDataSegmentLengthBytes);
     this.headerDigest = parameters.headerDigest;
     this.dataDigest = parameters.dataDigest;
     this.framer.headerDigest = this.headerDigest;
     this.framer.dataDigest = this.dataDigest;
+  }
+
+  /** The peer takes data segments of this length from now on (§13.12). */
+  segmentLengthDeclared(maxSendBytes: number): void {
+    // what a segment is padded with would lie on the data of the next
+    this.peerSegmentBytesMax = roundDown(maxSendBytes, PAD_BYTES);
   }
 
   /** A task of this connection is over, for whatever reason. */

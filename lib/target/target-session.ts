@@ -2,7 +2,8 @@
  * An iSCSI session: the CmdSN window over all its connections, its tasks and its I_T nexus (RFC
  * 7143 §4.2.2).
  */
-import { assert } from '../base/index.ts';
+import { assert, roundDown } from '../base/index.ts';
+import { PAD_BYTES } from '../iscsi/index.ts';
 import type { OperationalParameters } from '../iscsi/index.ts';
 import type { ItNexus, ScsiTask } from '../scsi/index.ts';
 import { serialAdd, serialBefore } from '../wire/index.ts';
@@ -66,7 +67,12 @@ export class TargetSession {
   }) {
     this.node = options.node;
     this.identity = options.identity;
-    this.parameters = options.parameters;
+    const { maxBurstLengthBytes } = options.parameters;
+    // sequences end where a pad does no harm: at multiples of 4
+    this.parameters = {
+      ...options.parameters,
+      maxBurstLengthBytes: roundDown(maxBurstLengthBytes, PAD_BYTES),
+    };
     this.nexus = options.nexus;
     this.host = options.host;
     this.#order = new CommandOrder(options.cmdSn);

@@ -26,7 +26,7 @@ export class TextPath {
     this.#responder = new TextResponder({
       sendTargets: (value) => this.#sendTargets(value),
       answerExtraKey: (key, value) => this.#extraKey(key, value),
-      segmentLengthDeclared: (bytes) => (connection.peerSegmentBytesMax = bytes),
+      segmentLengthDeclared: (bytes) => connection.segmentLengthDeclared(bytes),
     });
   }
 

@@ -26,7 +26,7 @@ export function serverSettings(config: TargetConfig, version: string): ServerSet
     engine: config.io.engine,
     direct: config.io.direct,
     writeCache: config.io.writeCache,
-    limits,
+    limits: config.io.spin ? limits : { ...limits, spinMs: 0 },
     transferMemoryBytes,
     drainMs,
     exported: exportedSettings(config),
@@ -77,7 +77,7 @@ function exportedSettings(config: TargetConfig): Readonly<Record<string, unknown
       chunk: formatSize(array.chunkBytes),
       disks: array.disks.map(exportedDisk),
     },
-    io: { engine: io.engine, direct: io.direct, writeCache: io.writeCache ? 'on' : 'off' },
+    io: { ...io, writeCache: io.writeCache ? 'on' : 'off' },
     limits: config.exportedLimits,
   };
 }

@@ -55,6 +55,35 @@ describe('Data-In (rules 6, 8, 16-18)', () => {
     expectAtRest(world);
   });
 
+  for (const keys of [
+    { MaxRecvDataSegmentLength: '513' },
+    { MaxRecvDataSegmentLength: '1024', MaxBurstLength: '1022' },
+    { MaxRecvDataSegmentLength: '8191', MaxBurstLength: '16383', DataDigest: 'CRC32C' },
+  ]) {
+    it(`is whole where segments or sequences have odd lengths: ${Object.values(keys).join()}`, async () => {
+      const { world, peer } = await connected(keys);
+      const data = Buffer.from(Array.from({ length: 40 * BLOCK }, (_, at) => 1 + (at % 255)));
+      await promiseFace(world.device).write(0, data);
+      peer.read(40);
+      const pdus = await peer.received();
+      expect(Buffer.concat(pdus.map((pdu) => pdu.data)).equals(data)).to.equal(true);
+      for (const pdu of pdus) {
+        expect(pdu.data.length).to.be.at.most(Number(keys.MaxRecvDataSegmentLength));
+      }
+    });
+  }
+
+  it('is whole where an odd length is declared later, by text', async () => {
+    const { world, peer } = await connected();
+    const data = Buffer.alloc(4 * BLOCK, 0x77);
+    await promiseFace(world.device).write(0, data);
+    peer.text({ MaxRecvDataSegmentLength: '515' });
+    await peer.received();
+    peer.read(4);
+    const pdus = await peer.received();
+    expect(Buffer.concat(pdus.map((pdu) => pdu.data)).equals(data)).to.equal(true);
+  });
+
   it('has a StatSN and a status only in its last PDU, and there S with F', async () => {
     const { peer } = await connected({ MaxRecvDataSegmentLength: '1024' });
     const statSn = peer.expStatSn;

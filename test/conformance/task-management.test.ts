@@ -220,6 +220,19 @@ describe('What functions reach (rules 53, 54)', () => {
     expect(senseOf(await peer.answer()), 'not the sender').to.equal('');
   });
 
+  it('with TAS=1 the others’ tasks end with TASK ABORTED instead', async () => {
+    const { peer, world } = await connected(stuck);
+    const other = await new Peer(world).connect({ name: OTHER });
+    world.unit.modes.taskAbortedStatus = true;
+    const tag = other.read(8);
+    peer.manage(TaskManagementFunction.clearTaskSet);
+    expect(responseOf(await peer.received())).to.equal(functionComplete);
+    const ended = await other.answer();
+    expect([ended.tag, ended.header[3]]).to.deep.equal([tag, 0x40]);
+    other.testUnitReady();
+    expect(senseOf(await other.answer())).to.equal('');
+  });
+
   it('LOGICAL UNIT RESET tells every nexus by unit attention 29/03', async () => {
     const { peer, world } = await connected();
     const other = await new Peer(world).connect({ name: OTHER });

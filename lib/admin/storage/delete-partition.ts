@@ -31,7 +31,13 @@ export async function deletePartition(
   if (await endsInTime(parts, uuid, settlesWithin(timers, abortLimitMs, ended))) {
     return finish(parts, uuid);
   }
-  const finished = ended.then(() => changes.run(() => finish(parts, uuid)));
+  const finished = ended.then(
+    () => changes.run(() => finish(parts, uuid)),
+    async (error: unknown) => {
+      await changes.run(() => serveAgain(parts, uuid));
+      throw error;
+    },
+  );
   throw stillRunning(tasks, finished, `partition ${name} is hidden and will be gone`, abortLimitMs);
 }
 

@@ -29,7 +29,7 @@ describe('target.yaml', () => {
     expect(config.listen).to.deep.equal(['127.0.0.1:3260']);
     expect(config.admin.listen).to.equal('127.0.0.1:3280');
     expect(config.array).to.include({ layout: 'linear', chunkBytes: 65_536 });
-    expect(config.io).to.deep.equal({ engine: 'auto', direct: true, writeCache: true });
+    expect(config.io).to.include({ engine: 'auto', direct: true, writeCache: true });
     expect(config.limits.queueDepth).to.equal(128);
     expect(config.desired).to.deep.equal({ hosts: [], partitions: [] });
   });
@@ -91,7 +91,7 @@ const cases: readonly Case[] = [
     text: 'io:\n  motor: auto',
     line: 7,
     key: 'io.motor',
-    expected: /known key \(engine, direct, writeCache\)/,
+    expected: /known key \(engine, direct, writeCache/,
     found: /unknown/,
   },
   {
