@@ -58,8 +58,11 @@ export class ResponsePath {
     const isWrite = scsi.dataOutBytes > 0;
     const wantedBytes = isWrite ? scsi.dataOutBytes : scsi.dataInBytes;
     const done = scsi.status === ScsiStatus.good || scsi.status === ScsiStatus.conditionMet;
+    const announcedBytes = isWrite ? scsi.expectedOutBytes : scsi.expectedInBytes;
     let difference = wantedBytes - expectedBytes;
-    if (!done && difference <= 0) {
+    if (announcedBytes === 0 && expectedBytes > 0) {
+      difference = -expectedBytes; // announced for the other direction: none of it moved
+    } else if (!done && difference <= 0) {
       const movedBytes = isWrite ? task.receivedOutBytes : sendBytes;
       difference = Math.min(movedBytes, expectedBytes) - expectedBytes;
     }

@@ -70,6 +70,8 @@ export class Target {
       incarnation: this.#timers.wallMs(),
       limits: options.limits ?? {},
       directory: { find: (name) => this.#view(name) },
+      // a mistake of ours costs the peer its connection, not the program its life
+      events: { internalError: ({ error }) => process.emitWarning(error as Error) },
     });
   }
 
