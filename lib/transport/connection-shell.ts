@@ -34,6 +34,8 @@ export interface ShellOptions {
 
 /** Longest time for the last bytes to leave after the protocol asked for the end. */
 const CLOSE_LINGER_MS = 2_000;
+/** Pieces of a batch that answers one or two commands. */
+const SHALLOW_PIECES = 2;
 
 export class ConnectionShell<Batch extends ShellBatch> {
   readonly localAddress: string;
@@ -109,7 +111,9 @@ export class ConnectionShell<Batch extends ShellBatch> {
     for (let index = 0; index < last; index++) this.#socket.write(pieces[index]!);
     this.#socket.write(pieces[last]!, this.#onSent);
     this.#socket.uncork();
-    this.#spin?.touch(this.#client!.isShallow === true);
+    // many answers at once come from a deep queue, also where it is empty by now
+    const shallow = last < SHALLOW_PIECES && this.#client!.isShallow === true;
+    this.#spin?.touch(shallow);
     if (this.#unsentBytes > this.#unsentBytesMax && !this.#paused) {
       this.#paused = true;
       this.#socket.pause();
