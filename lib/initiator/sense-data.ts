@@ -1,16 +1,7 @@
 /** Sense data as an initiator reads it. Source: SPC-4, fixed and descriptor format sense data. */
-export const SenseKey = {
-  noSense: 0x0,
-  recoveredError: 0x1,
-  notReady: 0x2,
-  mediumError: 0x3,
-  hardwareError: 0x4,
-  illegalRequest: 0x5,
-  unitAttention: 0x6,
-  dataProtect: 0x7,
-  abortedCommand: 0xb,
-  miscompare: 0xe,
-} as const;
+import { SenseKey } from '../scsi/index.ts';
+
+export { SenseKey };
 
 export interface SenseData {
   readonly key: number;

@@ -12,14 +12,8 @@ import {
 import type { LoginAction, LoginResult } from '../iscsi/index.ts';
 import { sendEncoded } from './control-pdu.ts';
 import { LoginAdmission } from './login-admission.ts';
-import { PORTAL_GROUP_TAG } from './node-options.ts';
+import { INCARNATION_KEY, PORTAL_GROUP_TAG } from './node-options.ts';
 import type { TargetConnection } from './target-connection.ts';
-
-/**
- * Asked for by our own host service: another value than last time says that unflushed writes may be
- * gone.
- */
-const INCARNATION_KEY = 'X-io.hawser.Incarnation';
 
 export class LoginPath {
   readonly #connection: TargetConnection;

@@ -61,3 +61,9 @@ export interface TargetPortal {
 }
 
 export const PORTAL_GROUP_TAG = 1;
+
+/**
+ * Asked for by our own host service, at login or by text: another value than last time says that
+ * unflushed writes may be gone.
+ */
+export const INCARNATION_KEY = 'X-io.hawser.Incarnation';

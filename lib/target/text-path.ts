@@ -12,10 +12,8 @@ import {
 import { TextResponder } from '../iscsi/index.ts';
 import type { TextPair } from '../iscsi/index.ts';
 import { sendEncoded } from './control-pdu.ts';
-import { PORTAL_GROUP_TAG } from './node-options.ts';
+import { INCARNATION_KEY, PORTAL_GROUP_TAG } from './node-options.ts';
 import type { TargetConnection } from './target-connection.ts';
-
-const INCARNATION_KEY = 'X-io.hawser.Incarnation';
 
 export class TextPath {
   readonly #connection: TargetConnection;
